@@ -1,1 +1,10 @@
-//! tandem-wire.
+//! What all servers and clients share on the wire: the one map from failures to gRPC status, who may call, where a server may
+//! listen, and the message types whose events stay the client's own bytes.
+
+pub mod auth;
+mod error;
+pub mod listen;
+pub mod raw;
+pub mod status;
+
+pub use error::Error;

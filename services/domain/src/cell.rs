@@ -1,0 +1,52 @@
+//! What is summed: quantity and count, and the part of both that stands in two-sided exchanges.
+
+use crate::bytes::{Corrupt, Take, put_signed};
+
+/// A cell of the cube, or a change of one: changes add.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Sum of quantities.
+    pub quantity: i128,
+    /// Entries.
+    pub count: i64,
+    /// Sum of quantities in two-sided exchanges.
+    pub matched_quantity: i128,
+    /// Entries in two-sided exchanges.
+    pub matched_count: i64,
+}
+
+impl Cell {
+    /// A number of things, without quantity.
+    pub fn count(count: i64) -> Self {
+        Self { count, ..Self::default() }
+    }
+
+    /// Whether adding it changes nothing.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Its bytes: four signed varints.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_signed(out, self.quantity);
+        put_signed(out, i128::from(self.count));
+        put_signed(out, self.matched_quantity);
+        put_signed(out, i128::from(self.matched_count));
+    }
+
+    /// Reads its bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let mut take = Take::new("Cell", bytes);
+        let cell = Self { quantity: take.signed()?, count: take.narrow()?, matched_quantity: take.signed()?, matched_count: take.narrow()? };
+        if take.is_empty() { Ok(cell) } else { Err(take.corrupt()) }
+    }
+}
+
+impl std::ops::AddAssign for Cell {
+    fn add_assign(&mut self, other: Self) {
+        self.quantity += other.quantity;
+        self.count += other.count;
+        self.matched_quantity += other.matched_quantity;
+        self.matched_count += other.matched_count;
+    }
+}

@@ -1,0 +1,2 @@
+//! Every refusal that the gateway gives for an event is here once.
+use super::*;
