@@ -1,1 +1,6 @@
-//! Integration tests.
+//! What the integration tests share: a naive model of the ledger, random histories, and the real server as a child process.
+
+pub mod book;
+pub mod events;
+pub mod model;
+pub mod random;

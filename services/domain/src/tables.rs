@@ -4,18 +4,18 @@
 //!
 //! | table | rest of the key | value |
 //! |---|---|---|
-//! | Head | – | counters, book time, cure queue |
+//! | Book | – | entries, book time, duplicates, position of the last record |
 //! | Entry | sequence 8 | book time 8 ‖ Record |
-//! | Bundle | sequence ÷ 256, 8 | up to 256 × (0x004A ‖ commitment 74) |
+//! | (0x03 is kept for the tree's bundles) | | |
 //! | Index | event id 16 ‖ source 4 | sequences 8 each |
 //! | NameByText | kind 1 ‖ text | number |
 //! | NameByNumber | kind 1 ‖ number 4 | text |
-//! | Definition | kind 1 ‖ id (‖ 0x00 ‖ vintage or version 4) | sequence ‖ name number ‖ Facts |
+//! | Definition | kind 1 ‖ id (‖ 0x00 ‖ vintage or version 4) | sequence ‖ Facts |
 //! | Suspense | sequence 8 | reason ‖ wait |
-//! | Waiting | wait ‖ sequence 8 | – |
+//! | Waiting | wait ‖ 0x00 ‖ sequence 8 | – |
 //! | Verdict | sequence 8 | cured by, reversed by |
 //! | Exchange | id | home, accounts, last postings |
-//! | ExchangePage | id ‖ 0x00 ‖ first sequence 8 | 64 postings |
+//! | ExchangePage | id ‖ 0x00 ‖ page 4, from 0 | 64 postings |
 //! | DayCell | service 4 ‖ measure 4 ‖ evidence 1 ‖ period 5 | Cell |
 //! | DayJournal | as DayCell ‖ recorded day 4 | Cell |
 //! | MonthCell | as DayCell, months and larger | Cell |
@@ -23,11 +23,12 @@
 //! | HomeCell | service 4 ‖ period 5 ‖ area 4 ‖ state 1 ‖ first day 4 | Cell (count only) |
 //! | LatencyCell | service 4 ‖ period 5 ‖ area 4 ‖ days 4 | Cell (count only) |
 //! | Statement | actor 4 ‖ first day 4 ‖ sequence 8 | role ‖ posting |
-//! | Participants | service 4 ‖ roll 1 ‖ period 5 | bitmap of actors |
+//! | Participants | service 4 ‖ roll 1 (0: months and larger, 1: years and larger) ‖ period 5 | bitmap of actors |
 //! | ActorTotal | measure 4 ‖ period 5 (year or ever) ‖ actor 4 | Cell |
 //! | PledgeCell | service 4 ‖ measure 4 ‖ period 5 ‖ area 4 | Cell |
 //! | Fulfilment | source 4 ‖ event id 16 | Cell |
 //! | Outcome | indicator 4 ‖ service 4 ‖ area 4 ‖ first day 4 ‖ last day 4 ‖ source 4 | observations |
+//! | Views | – | fold version, entries folded, counters, cure queue |
 //! | Cursor | partition 4 (no council) | next offset, next index, hash of the last frame |
 //! | Meta | – (no council) | format version, fold version, log id, partitions |
 
@@ -40,12 +41,10 @@ pub const FOLD_VERSION: u32 = 1;
 /// The tables. The numbers are the key tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Counters of a book.
-    Head = 0x01,
+    /// How far a book is.
+    Book = 0x01,
     /// The entries: the archive.
     Entry = 0x02,
-    /// The commitments, in bundles of 256 as tlog-tiles has them.
-    Bundle = 0x03,
     /// Event id to sequences.
     Index = 0x04,
     /// Dictionary.
@@ -92,14 +91,15 @@ pub enum Table {
     Cursor = 0x19,
     /// What this store is.
     Meta = 0x1a,
+    /// How far the views are.
+    Views = 0x1b,
 }
 
 impl Table {
     /// Every table.
     pub const ALL: [Self; 26] = [
-        Self::Head,
+        Self::Book,
         Self::Entry,
-        Self::Bundle,
         Self::Index,
         Self::NameByText,
         Self::NameByNumber,
@@ -123,6 +123,7 @@ impl Table {
         Self::Outcome,
         Self::Cursor,
         Self::Meta,
+        Self::Views,
     ];
 
     /// How merges into it combine; `None`: it is only put and deleted.
@@ -135,9 +136,9 @@ impl Table {
         }
     }
 
-    /// Tables of the book and its idempotency index, which a rebuild of the views keeps.
+    /// Tables that a rebuild of the views keeps: the archive, and what cannot be had from it.
     pub fn is_book(self) -> bool {
-        matches!(self, Self::Entry | Self::Bundle)
+        matches!(self, Self::Book | Self::Entry | Self::Cursor | Self::Meta)
     }
 }
 
@@ -260,7 +261,7 @@ impl Key {
     }
 }
 
-/// Reads what is stored: committed rows, merged. Implemented by the projection's store and by [`crate::memory::Memory`].
+/// Reads what is stored: committed rows, merged. Implemented by the projection's store and, for tests, by a map in memory.
 pub trait Rows {
     /// Why a read failed.
     type Error: From<crate::bytes::Corrupt>;

@@ -1,1 +1,34 @@
-//! tandem-projection.
+//! Tails the log, folds its records into books and views, and answers questions about them.
+//!
+//! ```text
+//!  log ──read ahead──▶ lanes ──▶ load → fold → commit ──▶ store ──snapshot──▶ read ──▶ ProjectionService
+//!        a thread      bounded   one thread, one batch      │
+//!                                                          └─ then published: who waits for a position is woken
+//! ```
+//!
+//! What a commit holds — entries, views and how far each partition is — is one RocksDB write batch, so that a crash leaves no half. The
+//! batch is not synced: what a lost one held is folded again from the log, which is why the log is trimmed only below what was synced.
+//!
+//! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
+//! [`dump`] lists every row as it logically is.
+
+mod error;
+mod known;
+mod metrics;
+mod options;
+mod progress;
+mod projection;
+pub mod read;
+mod rebuild;
+mod server;
+mod store;
+mod tail;
+
+pub use error::Error;
+pub use known::Known;
+pub use options::Options;
+pub use progress::Health;
+pub use projection::Projection;
+pub use rebuild::{Rebuilt, rebuild};
+pub use server::ProjectionServer;
+pub use store::dump::dump;

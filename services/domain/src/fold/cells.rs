@@ -1,0 +1,165 @@
+//! Changes of cells, summed in this call. A cell that was touched is merged even if its changes cancel out: a cut between them
+//! would have merged it too.
+
+use crate::cell::Cell;
+use crate::date::{Date, Grain, Period};
+use crate::rows::{Exchange, ExchangeState, Home, Posting};
+use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
+
+/// The book time of an effect, as journals keep it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Recorded {
+    pub(super) day: i32,
+    pub(super) month: i32,
+}
+
+impl Recorded {
+    pub(super) fn at(book_time_us: u64) -> Self {
+        let day = Date::of_instant(book_time_us);
+        Self { day: day.0, month: Period::of(day, Grain::Month).index }
+    }
+}
+
+/// A cell of the cube in a journal. The order is that of the stored keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CubeKey {
+    pub(super) service: u32,
+    pub(super) measure: u32,
+    pub(super) evidence: u8,
+    pub(super) period: Period,
+    /// 0 in the roll-up by day.
+    pub(super) area: u32,
+    /// Day or month.
+    pub(super) recorded: i32,
+}
+
+impl CubeKey {
+    /// The same without area and journal.
+    pub(super) fn cell(self) -> Self {
+        Self { area: 0, recorded: 0, ..self }
+    }
+}
+
+impl Hash for CubeKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.service) << 32 | u64::from(self.measure));
+        state.write_u64(u64::from(self.evidence) << 40 | (self.period.grain as u64) << 32 | u64::from(self.period.index as u32));
+        state.write_u64(u64::from(self.area) << 32 | u64::from(self.recorded as u32));
+    }
+}
+
+/// Where exchanges are counted: home, state and first day, or home and latency.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct HomeKey {
+    pub(super) service: u32,
+    pub(super) period: Period,
+    pub(super) area: u32,
+    /// 0 where latencies are counted.
+    pub(super) state: u8,
+    pub(super) days: i32,
+}
+
+/// What an exchange is counted under.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    home: Option<HomeKey>,
+    latency: Option<HomeKey>,
+}
+
+impl Standing {
+    pub(super) fn of(exchange: &Exchange) -> Self {
+        let Home { service, area, period } = exchange.home;
+        let key = |state, days| HomeKey { service, period, area, state, days };
+        let home = match (exchange.state(), exchange.first_day()) {
+            (ExchangeState::Empty, _) | (_, None) => None,
+            (state, Some(first)) => Some(key(state as u8, first.0)),
+        };
+        // Both days lie between the years 0 and 9999, so their difference is far below 2^31.
+        Self { home, latency: exchange.latency_days().map(|days| key(0, days as i32)) }
+    }
+}
+
+/// Changes of cells by key.
+pub(super) struct Sums<K>(FxHashMap<K, Cell>);
+
+impl<K> Default for Sums<K> {
+    fn default() -> Self {
+        Self(FxHashMap::default())
+    }
+}
+
+impl<K: Hash + Eq + Ord + Copy> Sums<K> {
+    /// Quantities are at most 10^15 and entries fewer than 2^64: no sum comes near 2^127.
+    pub(super) fn add(&mut self, key: K, change: Cell) {
+        *self.0.entry(key).or_default() += change;
+    }
+
+    /// All changes in order of keys.
+    pub(super) fn sorted(self) -> Vec<(K, Cell)> {
+        let mut all: Vec<_> = self.0.into_iter().collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+}
+
+/// Every table of cells.
+#[derive(Default)]
+pub(super) struct Cells {
+    /// DayJournal, and DayCell by summing it.
+    pub(super) days: Sums<CubeKey>,
+    /// AreaCell, and MonthCell by summing it.
+    pub(super) months: Sums<CubeKey>,
+    pub(super) homes: Sums<HomeKey>,
+    pub(super) latencies: Sums<HomeKey>,
+    /// By measure, period and actor.
+    pub(super) actors: Sums<(u32, Period, u32)>,
+    /// By service, measure, period and area.
+    pub(super) pledges: Sums<(u32, u32, Period, u32)>,
+    /// By the pledge's source and event id.
+    pub(super) fulfilments: Sums<(u32, [u8; 16])>,
+}
+
+impl Cells {
+    /// Changes both roll-ups of a posting.
+    pub(super) fn cube(&mut self, posting: &Posting, change: Cell, recorded: Recorded) {
+        let Posting { service, measure, area, .. } = *posting;
+        let evidence = posting.evidence as u8;
+        let period = posting.occurred.unit(Grain::Day);
+        self.days.add(CubeKey { service, measure, evidence, period, area: 0, recorded: recorded.day }, change);
+        let period = posting.occurred.unit(Grain::Month);
+        self.months.add(CubeKey { service, measure, evidence, period, area, recorded: recorded.month }, change);
+    }
+
+    /// An exchange is counted otherwise than before.
+    pub(super) fn stand(&mut self, before: Standing, after: Standing) {
+        if before.home != after.home {
+            before.home.inspect(|key| self.homes.add(*key, Cell::count(-1)));
+            after.home.inspect(|key| self.homes.add(*key, Cell::count(1)));
+        }
+        if before.latency != after.latency {
+            before.latency.inspect(|key| self.latencies.add(*key, Cell::count(-1)));
+            after.latency.inspect(|key| self.latencies.add(*key, Cell::count(1)));
+        }
+    }
+}
+
+/// What a posting adds to its cells while it is not matched.
+pub(super) fn plain(quantity: u64) -> Cell {
+    Cell { quantity: quantity.into(), count: 1, ..Cell::default() }
+}
+
+/// What it adds besides, while it is matched.
+pub(super) fn matched(quantity: u64) -> Cell {
+    Cell { matched_quantity: quantity.into(), matched_count: 1, ..Cell::default() }
+}
+
+/// The opposite change.
+pub(super) fn minus(cell: Cell) -> Cell {
+    Cell {
+        quantity: -cell.quantity,
+        count: -cell.count,
+        matched_quantity: -cell.matched_quantity,
+        matched_count: -cell.matched_count,
+    }
+}

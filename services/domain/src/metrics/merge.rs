@@ -1,0 +1,148 @@
+//! The results of several councils become one, exactly.
+
+use super::partial::{Amount, Answer, ExchangePartial, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
+use std::collections::BTreeMap;
+
+/// Why results cannot become one. Asking again does not help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The councils' books hold different valuations under one name.
+    #[error("the councils have different valuations of this name, {0} and {1}: name a version that all of them have, or ask by council")]
+    Valuations(String, String),
+    /// A sum does not fit into 128 bits.
+    #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
+    Overflow,
+}
+
+impl Answer {
+    /// Adds another council's answer to the same question. Groups with the same keys become one, participants are summed.
+    pub fn merge(&mut self, mut other: Self) -> Result<(), Mismatch> {
+        if self.valuation != other.valuation {
+            let name = |valuation: &Option<ValuationUsed>| match valuation {
+                Some(used) => format!("{} version {} in {}", used.id, used.version, used.currency),
+                None => "none".into(),
+            };
+            return Err(Mismatch::Valuations(name(&self.valuation), name(&other.valuation)));
+        }
+        let common = least_common_multiple(self.denominator, other.denominator).ok_or(Mismatch::Overflow)?;
+        self.rescale(common).ok_or(Mismatch::Overflow)?;
+        other.rescale(common).ok_or(Mismatch::Overflow)?;
+        self.total.add(other.total).ok_or(Mismatch::Overflow)?;
+        let mut groups: BTreeMap<_, _> = self.groups.drain(..).map(|group| (group.keys.clone(), group)).collect();
+        for group in other.groups {
+            match groups.get_mut(&group.keys) {
+                Some(sum) => sum.add(group).ok_or(Mismatch::Overflow)?,
+                None => drop(groups.insert(group.keys.clone(), group)),
+            }
+        }
+        self.groups = groups.into_values().collect();
+        Ok(())
+    }
+
+    /// Puts all amounts into units of 1 ÷ `denominator`, a multiple of the present one.
+    fn rescale(&mut self, denominator: u64) -> Option<()> {
+        let factor = i128::from(denominator / self.denominator);
+        self.denominator = denominator;
+        if factor == 1 {
+            return Some(());
+        }
+        self.groups.iter_mut().chain([&mut self.total]).try_for_each(|partial| partial.rescale(factor))
+    }
+}
+
+/// `None` if it does not fit into 64 bits.
+fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
+    let (mut high, mut low) = (a, b);
+    while low != 0 {
+        (high, low) = (low, high % low);
+    }
+    (a / high.max(1)).checked_mul(b)
+}
+
+impl Partial {
+    /// Adds what another group adds up to, but for its keys; `None` if a sum does not fit.
+    pub fn add(&mut self, other: Self) -> Option<()> {
+        add_measures(&mut self.measures, other.measures);
+        self.citizen.add(&other.citizen)?;
+        self.state.add(&other.state)?;
+        self.exchanges.add(other.exchanges)?;
+        self.participants += other.participants;
+        self.contributions += other.contributions;
+        self.contributions_with_actor += other.contributions_with_actor;
+        Some(())
+    }
+
+    fn rescale(&mut self, factor: i128) -> Option<()> {
+        let exchanges = &mut self.exchanges;
+        let of_exchanges =
+            [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];
+        let of_sides = [&mut self.citizen, &mut self.state].into_iter().flat_map(|side| [&mut side.value, &mut side.matched_value]);
+        of_exchanges.into_iter().chain(of_sides).try_for_each(|amount| {
+            *amount = amount.times(factor)?;
+            Some(())
+        })
+    }
+}
+
+/// Measures of the same name but of another unit or side, in another council, are other measures.
+fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
+    let name = |measure: &MeasurePartial| (measure.measure.clone(), measure.side, measure.unit.clone());
+    let mut by_name: BTreeMap<_, _> = sums.drain(..).map(|measure| (name(&measure), measure)).collect();
+    for other in others {
+        match by_name.get_mut(&name(&other)) {
+            None => drop(by_name.insert(name(&other), other)),
+            Some(sum) => {
+                sum.quantity += other.quantity;
+                sum.matched_quantity += other.matched_quantity;
+                sum.count += other.count;
+                sum.matched_count += other.matched_count;
+                sum.priced_count += other.priced_count;
+                sum.matched_priced_count += other.matched_priced_count;
+            }
+        }
+    }
+    *sums = by_name.into_values().collect();
+}
+
+impl SidePartial {
+    /// Adds another; `None` if a sum does not fit.
+    pub fn add(&mut self, other: &Self) -> Option<()> {
+        add_amount(&mut self.value, other.value)?;
+        add_amount(&mut self.matched_value, other.matched_value)?;
+        self.count += other.count;
+        self.priced_count += other.priced_count;
+        self.matched_count += other.matched_count;
+        self.matched_priced_count += other.matched_priced_count;
+        Some(())
+    }
+}
+
+impl ExchangePartial {
+    /// Adds another; `None` if a sum does not fit.
+    pub fn add(&mut self, other: Self) -> Option<()> {
+        self.opened += other.opened;
+        self.two_sided += other.two_sided;
+        self.one_sided_citizen += other.one_sided_citizen;
+        self.one_sided_state += other.one_sided_state;
+        self.one_sided_priced += other.one_sided_priced;
+        self.priced += other.priced;
+        add_amount(&mut self.one_sided_citizen_value, other.one_sided_citizen_value)?;
+        add_amount(&mut self.one_sided_state_value, other.one_sided_state_value)?;
+        add_amount(&mut self.reciprocal, other.reciprocal)?;
+        add_amount(&mut self.both_sides, other.both_sides)?;
+        let mut histogram: BTreeMap<u32, u64> = self.latencies.drain(..).collect();
+        other.latencies.into_iter().for_each(|(days, count)| *histogram.entry(days).or_default() += count);
+        self.latencies = histogram.into_iter().collect();
+        self.unpriced_measures.extend(other.unpriced_measures);
+        self.unpriced_measures.sort_unstable();
+        self.unpriced_measures.dedup();
+        self.unpriced_measures.truncate(UNPRICED_MAX);
+        Some(())
+    }
+}
+
+/// Adds in place; `None` if the sum does not fit.
+pub(crate) fn add_amount(sum: &mut Amount, other: Amount) -> Option<()> {
+    *sum = sum.plus(other)?;
+    Some(())
+}

@@ -1,0 +1,40 @@
+//! Bounds of a projection.
+
+/// How much memory and how many threads a projection may use, and whether it trims the log. The default suits a machine of two cores.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// RocksDB's block cache, indexes and filters included. Write buffers come on top: 16 MiB each, see `buffers_bytes`.
+    pub cache_bytes: usize,
+    /// All write buffers together.
+    pub buffers_bytes: usize,
+    /// Frames of one round of the fold: it ends with the frame that reaches this many bytes.
+    pub round_bytes: usize,
+    /// Records of one round of the fold: it ends with the frame that reaches this many.
+    pub round_records: usize,
+    /// Cures of one council that one round carries out.
+    pub round_cures: usize,
+    /// Trim the log each time this many bytes of frames were folded, as far as the time before; `None`: never.
+    pub trim_after_bytes: Option<u64>,
+    /// Reads of the store at once, each on a thread of its own.
+    pub reads_max: usize,
+    /// Calls that may wait for a read or a position; the next is `RESOURCE_EXHAUSTED`.
+    pub calls_max: usize,
+    /// Streams at once; the next is `RESOURCE_EXHAUSTED`.
+    pub streams_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 256 << 20,
+            buffers_bytes: 384 << 20,
+            round_bytes: 16 << 20,
+            round_records: 32_768,
+            round_cures: 8_192,
+            trim_after_bytes: None,
+            reads_max: 8,
+            calls_max: 4_096,
+            streams_max: 256,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The handle on a running projection.
+
+use crate::metrics::Metrics;
+use crate::progress::{Council, Progress};
+use crate::store::Store;
+use crate::tail::{self, source::Source};
+use crate::{Error, Health, Known, Options, rebuild};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tandem_log::EventLog;
+use tokio::sync::watch;
+
+/// A running projection: threads that fold the log into a store, and reads of that store. Clones are the same projection. Dropping the
+/// last one stops it as [`Projection::stop`] does.
+#[derive(Clone)]
+pub struct Projection {
+    pub(crate) shared: Arc<Shared>,
+    threads: Arc<Threads>,
+}
+
+/// What threads and calls share.
+pub(crate) struct Shared {
+    pub store: Store,
+    pub source: Box<dyn Source>,
+    pub options: Options,
+    pub progress: watch::Sender<Progress>,
+    pub metrics: Metrics,
+    pub stopping: AtomicBool,
+    health: watch::Sender<Health>,
+}
+
+impl Shared {
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// Whether it can answer now.
+    pub fn health_now(&self) -> watch::Ref<'_, Health> {
+        self.health.borrow()
+    }
+
+    /// Says so to health checks, and to calls that wait. What has failed or stopped stays so.
+    pub fn set_health(&self, health: Health) {
+        let is_final = |health: &Health| matches!(health, Health::Failed(_) | Health::Stopped);
+        let changed = self.health.send_if_modified(|old| {
+            let changes = !is_final(old) && *old != health;
+            if changes {
+                *old = health.clone();
+            }
+            changes
+        });
+        if changed {
+            self.progress.send_modify(|progress| progress.health = health);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Threads {
+    handles: Mutex<Vec<JoinHandle<()>>>,
+    shared: Option<Arc<Shared>>,
+}
+
+impl Threads {
+    fn join(&self) {
+        let Some(shared) = &self.shared else { return };
+        shared.stopping.store(true, Relaxed);
+        let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for handle in handles {
+            if handle.join().is_err() {
+                shared.set_health(Health::Failed("a thread panicked".into()));
+            }
+        }
+        shared.set_health(Health::Stopped);
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+impl Projection {
+    /// Opens or makes the projection in a directory and begins to fold the log: first, if this version folds otherwise than the one that
+    /// made the views, the views again from the archive; until that is done, calls answer `UNAVAILABLE`.
+    ///
+    /// Refuses a directory that another process uses, that is damaged, of an unknown format, or made from another log. Blocks for as long
+    /// as RocksDB needs to recover.
+    pub fn open<L: EventLog>(path: &Path, log: Arc<L>, options: Options) -> Result<Self, Error> {
+        let source: Box<dyn Source> = Box::new(log);
+        let store = Store::open(path, &options)?;
+        tail::check::same_log(&store, &*source)?;
+        let stale = rebuild::drop_stale_views(&store)?;
+        let progress = tail::check::progress(&store, &*source)?;
+        let shared = Arc::new(Shared {
+            store,
+            source,
+            options,
+            health: watch::Sender::new(progress.health.clone()),
+            progress: watch::Sender::new(progress),
+            metrics: Metrics::default(),
+            stopping: AtomicBool::new(false),
+        });
+        if stale {
+            tracing::info!("the views are of another version of the fold: folding them again from the archive");
+        }
+        let handles = tail::start(&shared)?;
+        Ok(Self { threads: Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) }), shared })
+    }
+
+    /// Stops: the round under way is committed and synced, streams end, calls answer `UNAVAILABLE`. Blocks until that is done, mostly
+    /// well below a second. The error is why it had stopped before, if it had.
+    pub fn stop(&self) -> Result<(), Error> {
+        self.threads.join();
+        match &*self.shared.health.borrow() {
+            Health::Failed(why) => Err(Error::Stopped(why.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it can answer, now and from now on.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    /// Looks into the catalogues, for a gateway that is asked to refuse what is not defined.
+    pub fn known(&self) -> Known {
+        Known::new(self.shared.clone())
+    }
+
+    /// Appends counters and gauges in Prometheus' text format.
+    pub fn render_metrics(&self, out: &mut String) {
+        self.shared.metrics.render(&self.shared, out);
+    }
+
+    /// Frames that are durable in the log and not folded, over all partitions.
+    pub fn lag_frames(&self) -> u64 {
+        tail::lag_frames(&self.shared)
+    }
+
+    /// Entries in all books, and records that were exact duplicates.
+    pub fn counts(&self) -> (u64, u64) {
+        let progress = self.shared.progress.borrow();
+        let sum = |of: fn(&Council) -> u64| progress.books.values().map(of).sum();
+        (sum(|council| council.book.entries), sum(|council| council.book.duplicates))
+    }
+}

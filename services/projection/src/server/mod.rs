@@ -1,0 +1,214 @@
+//! `tandem.internal.v1.ProjectionService`: each call waits for the positions it asks for, takes one snapshot and reads it on a thread
+//! that may block.
+
+mod deadline;
+mod streams;
+mod wait;
+
+use crate::progress::Health;
+use crate::projection::{Projection, Shared};
+use crate::read::{self, EntriesQuestion, View, check_council};
+use crate::store::Snapshot;
+use deadline::Deadline;
+use std::sync::Arc;
+use std::time::Duration;
+use tandem_proto::internal::v1::projection_service_server::{ProjectionService, ProjectionServiceServer};
+use tandem_proto::internal::v1::{
+    AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest,
+    GetExchangeResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest, GetStatusResponse, ListBooksRequest, ListBooksResponse,
+    ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse, ReadEntriesRequest, ReadEntriesResponse,
+    WatchBooksRequest, WatchBooksResponse,
+};
+use tandem_wire::status::Failure;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+
+/// When to try again after a refusal for want of room, or while the projection does not serve.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// The service over a projection. Clones share their bounds. The calls are the methods of the generated trait `ProjectionService`, for
+/// whoever is in the same process; [`ProjectionServer::into_service`] is for the wire.
+#[derive(Clone)]
+pub struct ProjectionServer {
+    /// Keeps the threads running for as long as somebody serves.
+    projection: Projection,
+    reads: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+impl ProjectionServer {
+    /// Serves this projection within the bounds of its options.
+    pub fn new(projection: Projection) -> Self {
+        let options = &projection.shared.options;
+        let bound = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { reads: bound(options.reads_max), calls: bound(options.calls_max), streams: bound(options.streams_max), projection }
+    }
+
+    /// For `tonic::transport::Server::add_service`.
+    pub fn into_service(self) -> ProjectionServiceServer<Self> {
+        ProjectionServiceServer::new(self)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.projection.shared
+    }
+
+    /// Answers one call: admits it, waits for `at_least`, and reads under one snapshot.
+    async fn answer<T: Send + 'static>(
+        &self,
+        metadata: &MetadataMap,
+        about: About<'_>,
+        read: impl FnOnce(&Snapshot<'_>, &Shared, Deadline) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let _call = self.calls.try_acquire().map_err(|_| Failure::Overloaded { what: "too many reads at once", retry_after: RETRY_AFTER })?;
+        let deadline = Deadline::of(metadata);
+        serving(self.shared())?;
+        wait::until_reflected(self.shared(), about.at_least, about.council, deadline).await?;
+        self.read(deadline, move |snapshot, shared| read(snapshot, shared, deadline)).await
+    }
+
+    /// Reads under one snapshot on a thread that may block, when one of the bounded number is free.
+    async fn read<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        read: impl FnOnce(&Snapshot<'_>, &Shared) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = match deadline.timeout(self.reads.clone().acquire_owned()).await {
+            Some(Ok(permit)) => permit,
+            Some(Err(_)) => unreachable!("the semaphore is never closed"),
+            None => return Err(Failure::Expired("no read was free before the call's deadline: ask again".into())),
+        };
+        let shared = self.shared().clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(&shared.store.snapshot(), &shared)
+        });
+        reading.await.map_err(|error| Failure::Internal(format!("a read panicked: {error}")))?
+    }
+
+    fn stream_slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.streams.clone().try_acquire_owned().map_err(|_| Failure::Overloaded { what: "too many streams at once", retry_after: RETRY_AFTER })
+    }
+}
+
+/// What a call must reflect.
+struct About<'a> {
+    council: Option<&'a str>,
+    at_least: &'a [String],
+}
+
+/// Refuses while the projection does not serve.
+fn serving(shared: &Shared) -> Result<(), Failure> {
+    let why = match &*shared.health_now() {
+        Health::Serving => return Ok(()),
+        Health::Starting(what) => format!("the projection starts: {what}"),
+        Health::Failed(why) => format!("the projection has stopped: {why}"),
+        Health::Stopped => "the projection was stopped".into(),
+    };
+    Err(Failure::Unavailable { why, retry_after: RETRY_AFTER })
+}
+
+fn required<T>(request: Option<T>) -> Result<T, Failure> {
+    request.ok_or_else(|| Failure::invalid("request", "is required"))
+}
+
+/// A call about one council whose public messages are wrapped.
+macro_rules! wrapped {
+    ($self:ident, $request:ident, $wrapper:ident, $function:path) => {{
+        let (metadata, _, message) = $request.into_parts();
+        let request = required(message.request)?;
+        check_council(&request.council)?;
+        let (council, at_least) = (request.council.clone(), request.at_least.clone());
+        let about = About { council: Some(&council), at_least: &at_least };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            let view = View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant()));
+            $function(&view, &request)
+        };
+        let response = $self.answer(&metadata, about, read).await?;
+        Ok(Response::new($wrapper { response: Some(response) }))
+    }};
+}
+
+#[tonic::async_trait]
+impl ProjectionService for ProjectionServer {
+    async fn aggregate(&self, request: Request<AggregateRequest>) -> Result<Response<AggregateResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        check_council(&request.council)?;
+        let (council, at_least) = (request.council.clone(), request.at_least.clone());
+        let about = About { council: Some(&council), at_least: &at_least };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, _: Deadline| read::aggregate(snapshot, &request, shared.source.id());
+        Ok(Response::new(self.answer(&metadata, about, read).await?))
+    }
+
+    async fn get_exchange(&self, request: Request<GetExchangeRequest>) -> Result<Response<GetExchangeResponse>, Status> {
+        wrapped!(self, request, GetExchangeResponse, read::get_exchange)
+    }
+
+    async fn list_exchanges(&self, request: Request<ListExchangesRequest>) -> Result<Response<ListExchangesResponse>, Status> {
+        wrapped!(self, request, ListExchangesResponse, read::list_exchanges)
+    }
+
+    async fn get_statement(&self, request: Request<GetStatementRequest>) -> Result<Response<GetStatementResponse>, Status> {
+        wrapped!(self, request, GetStatementResponse, read::get_statement)
+    }
+
+    async fn get_entry(&self, request: Request<GetEntryRequest>) -> Result<Response<GetEntryResponse>, Status> {
+        wrapped!(self, request, GetEntryResponse, read::get_entry)
+    }
+
+    async fn list_suspense(&self, request: Request<ListSuspenseRequest>) -> Result<Response<ListSuspenseResponse>, Status> {
+        wrapped!(self, request, ListSuspenseResponse, read::list_suspense)
+    }
+
+    async fn get_catalogue(&self, request: Request<GetCatalogueRequest>) -> Result<Response<GetCatalogueResponse>, Status> {
+        wrapped!(self, request, GetCatalogueResponse, read::get_catalogue)
+    }
+
+    async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let request = required(message.request)?;
+        let at_least = request.at_least.clone();
+        let about = About { council: None, at_least: &at_least };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            let ends = (0..shared.source.partitions()).map(|partition| shared.source.end(partition)).collect::<Result<Vec<_>, _>>();
+            let ends = ends.map_err(|error| Failure::Internal(error.to_string()))?;
+            let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
+            read::get_status(&view, &ends, &request)
+        };
+        let response = self.answer(&metadata, about, read).await?;
+        Ok(Response::new(GetStatusResponse { response: Some(response) }))
+    }
+
+    async fn list_books(&self, request: Request<ListBooksRequest>) -> Result<Response<ListBooksResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let request = required(message.request)?;
+        let about = About { council: None, at_least: &[] };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
+            read::list_books(&view, shared.source.partitions(), &request)
+        };
+        let response = self.answer(&metadata, about, read).await?;
+        Ok(Response::new(ListBooksResponse { response: Some(response) }))
+    }
+
+    type ReadEntriesStream = ReceiverStream<Result<ReadEntriesResponse, Status>>;
+
+    async fn read_entries(&self, request: Request<ReadEntriesRequest>) -> Result<Response<Self::ReadEntriesStream>, Status> {
+        let question = EntriesQuestion::new(&required(request.into_inner().request)?)?;
+        serving(self.shared())?;
+        let slot = self.stream_slot()?;
+        Ok(Response::new(streams::read_entries(self.clone(), question, slot)))
+    }
+
+    type WatchBooksStream = ReceiverStream<Result<WatchBooksResponse, Status>>;
+
+    async fn watch_books(&self, request: Request<WatchBooksRequest>) -> Result<Response<Self::WatchBooksStream>, Status> {
+        let councils = streams::watched(request.into_inner().councils)?;
+        serving(self.shared())?;
+        let slot = self.stream_slot()?;
+        Ok(Response::new(streams::watch_books(self.clone(), councils, slot)))
+    }
+}

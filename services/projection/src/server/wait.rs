@@ -1,0 +1,74 @@
+//! Read your writes: a call waits until the views reflect the positions it names.
+
+use super::deadline::Deadline;
+use super::serving;
+use crate::progress::{Health, Progress};
+use crate::projection::Shared;
+use tandem_domain::position::Position;
+use tandem_wire::status::Failure;
+
+/// Positions that one call may name.
+const POSITIONS_MAX: usize = 1_000;
+
+/// Returns once answers about a council (none: about all) reflect all positions; fails if that cannot be, or not before the deadline.
+pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], council: Option<&str>, deadline: Deadline) -> Result<(), Failure> {
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    let positions = parse(shared, tokens)?;
+    let all = |progress: &Progress| positions.iter().all(|position| progress.reflects(position, council));
+    if all(&shared.progress.borrow()) {
+        return Ok(());
+    }
+    check_ends(shared, &positions)?;
+    let mut progress = shared.progress.subscribe();
+    let reached = progress.wait_for(|progress| progress.health != Health::Serving || all(progress));
+    match deadline.timeout(reached).await {
+        Some(Ok(_)) => serving(shared),
+        Some(Err(_)) => unreachable!("the sender lives as long as the projection"),
+        None => Err(how_far(&shared.progress.borrow(), &positions, council)),
+    }
+}
+
+fn parse(shared: &Shared, tokens: &[String]) -> Result<Vec<Position>, Failure> {
+    if tokens.len() > POSITIONS_MAX {
+        return Err(Failure::invalid("at_least", format!("has {} positions; the limit is {POSITIONS_MAX}", tokens.len())));
+    }
+    let position = |(index, token): (usize, &String)| {
+        let refuse = |why: &str| Failure::invalid(format!("at_least[{index}]"), why);
+        let position = Position::from_token(token).ok_or_else(|| refuse("is not a position: take it from an answer, unchanged"))?;
+        if position.log != shared.source.id() {
+            return Err(refuse("is of another log than this server's: ask the server that gave it"));
+        }
+        if position.partition >= shared.source.partitions() {
+            return Err(refuse("names a partition that the log does not have"));
+        }
+        Ok(position)
+    };
+    tokens.iter().enumerate().map(position).collect()
+}
+
+/// A position that no record stands at would be waited for in vain.
+fn check_ends(shared: &Shared, positions: &[Position]) -> Result<(), Failure> {
+    for (index, position) in positions.iter().enumerate() {
+        let end = shared.source.end(position.partition).map_err(|error| Failure::Internal(error.to_string()))?;
+        if position.offset >= end {
+            let why = "is beyond the end of the log: no record stands there; was the log put back to an older state?";
+            return Err(Failure::invalid(format!("at_least[{index}]"), why));
+        }
+    }
+    Ok(())
+}
+
+fn how_far(progress: &Progress, positions: &[Position], council: Option<&str>) -> Failure {
+    let Some(missing) = positions.iter().find(|position| !progress.reflects(position, council)) else {
+        return Failure::Expired("the positions were reached only at the call's deadline: ask again".into());
+    };
+    let cures = council.and_then(|council| progress.books.get(council)).map_or(0, |own| own.cures);
+    let (offset, index) = progress.cursors.get(missing.partition as usize).copied().unwrap_or_default();
+    let (partition, wanted) = (missing.partition, missing.offset);
+    Failure::Expired(match (offset, index) > (missing.offset, missing.index) && cures > 0 {
+        true => format!("the position is folded, and {cures} causes of cures are still being carried out: ask again"),
+        false => format!("partition {partition} is folded up to offset {offset}, and the position is in offset {wanted}: ask again"),
+    })
+}

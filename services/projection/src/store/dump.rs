@@ -1,0 +1,40 @@
+//! Every row as it logically is: to compare two projections byte for byte.
+
+use super::Store;
+use crate::{Error, Options};
+use std::path::Path;
+use tandem_domain::bitmap::Change;
+use tandem_domain::bytes::Corrupt;
+use tandem_domain::cell::Cell;
+use tandem_domain::tables::{Merge, Rows, Table};
+
+/// Visits the rows of the projection in a directory, table by table in the order of [`Table::ALL`], ascending by key, merged. Sums of
+/// nothing and empty sets are left out: whether such a row is there depends on where commits fell, and no answer depends on it.
+///
+/// The directory may not be in use: what another process has not written yet would be missing.
+pub fn dump(path: &Path, mut visit: impl FnMut(Table, &[u8], &[u8])) -> Result<(), Error> {
+    let store = Store::open_read_only(path, &Options::default())?;
+    Table::ALL.into_iter().try_for_each(|table| dump_table(&store, table, &mut visit))
+}
+
+fn dump_table<R: Rows>(rows: &R, table: Table, visit: &mut impl FnMut(Table, &[u8], &[u8])) -> Result<(), R::Error> {
+    let prefix = [table as u8];
+    let mut corrupt = None;
+    rows.scan(table, &prefix, &prefix, &mut |key, value| {
+        match is_nothing(table, value) {
+            Ok(true) => {}
+            Ok(false) => visit(table, key, value),
+            Err(error) => corrupt = Some(error),
+        }
+        corrupt.is_none()
+    })?;
+    corrupt.map_or(Ok(()), |error: Corrupt| Err(error.into()))
+}
+
+fn is_nothing(table: Table, value: &[u8]) -> Result<bool, Corrupt> {
+    Ok(match table.merge() {
+        None => false,
+        Some(Merge::Add) => Cell::decode(value)?.is_zero(),
+        Some(Merge::Bitmap) => Change::decode(value)?.added.is_empty(),
+    })
+}

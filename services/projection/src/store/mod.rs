@@ -1,0 +1,191 @@
+//! The rows of [`tandem_domain::tables`] in RocksDB.
+
+mod batch;
+pub(crate) mod dump;
+mod groups;
+pub(crate) mod meta;
+mod rows;
+
+pub(crate) use batch::Batch;
+pub(crate) use rows::Snapshot;
+
+use crate::error::one_line;
+use crate::{Error, Options};
+use groups::{GROUPS, Group};
+use rocksdb::{ColumnFamily, DB, ErrorKind, ReadOptions, WriteOptions};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tandem_domain::tables::{Key, Rows, Sink, Table};
+
+/// The key of the stamp that every commit leaves in every column family. It is no table's tag.
+const STAMP: [u8; 1] = [0xff];
+
+/// An open store. One thread commits, any number read.
+pub(crate) struct Store {
+    db: DB,
+    path: PathBuf,
+    /// Commits since the store was made.
+    commits: AtomicU64,
+    reads: ReadOptions,
+}
+
+impl Store {
+    /// Opens a store for writing; makes one if there is none.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        std::fs::create_dir_all(path).map_err(|error| Error::Open { path: path.into(), why: error.to_string() })?;
+        if !exists(path) && has_files(path)? {
+            return Err(Error::Damaged { path: path.into(), why: "its CURRENT file is missing".into() });
+        }
+        check_groups(path)?;
+        let db = DB::open_cf_descriptors(&groups::database_options(options), path, groups::descriptors(options));
+        Self::new(db.map_err(|error| open_error(path, &error))?, path)
+    }
+
+    /// Opens a store that is there, to read it as it is now.
+    pub fn open_read_only(path: &Path, options: &Options) -> Result<Self, Error> {
+        if !exists(path) {
+            return Err(Error::Missing { path: path.into() });
+        }
+        check_groups(path)?;
+        let mut database = groups::database_options(options);
+        database.create_if_missing(false);
+        let db = DB::open_cf_descriptors_read_only(&database, path, groups::descriptors(options), false);
+        Self::new(db.map_err(|error| open_error(path, &error))?, path)
+    }
+
+    fn new(db: DB, path: &Path) -> Result<Self, Error> {
+        let mut reads = ReadOptions::default();
+        reads.set_verify_checksums(true);
+        let store = Self { db, path: path.into(), commits: AtomicU64::new(0), reads };
+        store.commits.store(store.check_stamps()?, Relaxed);
+        Ok(store)
+    }
+
+    /// Whether there is a store in a directory.
+    pub fn exists(path: &Path) -> bool {
+        exists(path)
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every commit stamps every column family, so a lost file of one of them shows, even where RocksDB itself has not noticed.
+    fn check_stamps(&self) -> Result<u64, Error> {
+        let mut stamps = Vec::new();
+        for group in GROUPS {
+            let stamp = self.db.get_cf_opt(self.family(group), STAMP, &self.reads).map_err(|error| open_error(&self.path, &error))?;
+            stamps.push(stamp.map_or(Ok(0), |stamp| tandem_domain::bytes::Take::new("stamp", &stamp).be64())?);
+        }
+        if stamps.iter().any(|stamp| *stamp != stamps[0]) {
+            return Err(Error::Damaged { path: self.path.clone(), why: "its column families are of different commits: files are missing".into() });
+        }
+        Ok(stamps[0])
+    }
+
+    fn family(&self, group: Group) -> &ColumnFamily {
+        self.db.cf_handle(group.name()).unwrap_or_else(|| unreachable!("opened with every column family"))
+    }
+
+    /// A batch to commit.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(GROUPS.map(|group| self.family(group)))
+    }
+
+    /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], and survives the end of this process before.
+    pub fn commit(&self, batch: Batch<'_>) -> Result<(), Error> {
+        let stamp = self.commits.load(Relaxed) + 1;
+        self.db.write_opt(&batch.stamped(&STAMP, stamp), &WriteOptions::default())?;
+        self.commits.store(stamp, Relaxed);
+        Ok(())
+    }
+
+    /// Makes everything that was committed durable.
+    pub fn sync(&self) -> Result<(), Error> {
+        Ok(self.db.flush_wal(true)?)
+    }
+
+    /// What is committed now, for as long as it is held.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot::new(self)
+    }
+
+    /// Empties every table that can be folded again from the archive, and records the fold that will do so, in one commit.
+    pub fn drop_views(&self, meta: &meta::Meta) -> Result<(), Error> {
+        let mut batch = self.batch();
+        let dropped = || Table::ALL.into_iter().filter(|table| !table.is_book());
+        dropped().for_each(|table| batch.delete_all(table));
+        batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &meta.encode());
+        self.commit(batch)?;
+        self.sync()?;
+        // A range's tombstone slows every read of it until the files are compacted.
+        for table in dropped() {
+            self.db.compact_range_cf(self.family(Group::of(table)), Some([table as u8]), Some([table as u8 + 1]));
+        }
+        Ok(())
+    }
+
+    /// Every council that has a book, ascending.
+    pub fn councils(&self) -> Result<Vec<String>, Error> {
+        let mut councils = Vec::new();
+        let prefix = [Table::Book as u8];
+        self.scan(Table::Book, &prefix, &prefix, &mut |key, _| {
+            councils.push(council_of(key));
+            true
+        })?;
+        councils.into_iter().collect()
+    }
+
+    /// Bytes of memory that RocksDB holds in write buffers, and in files on disk.
+    pub fn sizes(&self) -> (u64, u64) {
+        let sum = |name: &str| -> u64 {
+            GROUPS.iter().filter_map(|group| self.db.property_int_value_cf(self.family(*group), name).ok().flatten()).sum()
+        };
+        (sum("rocksdb.cur-size-all-mem-tables"), sum("rocksdb.live-sst-files-size"))
+    }
+}
+
+/// The council in a key `tag ‖ council ‖ 0 ‖ …`.
+pub(crate) fn council_of(key: &[u8]) -> Result<String, Error> {
+    let mut take = tandem_domain::bytes::Take::new("key", key.get(1..).unwrap_or_default());
+    Ok(take.text()?.to_owned())
+}
+
+fn exists(path: &Path) -> bool {
+    path.join("CURRENT").exists()
+}
+
+fn has_files(path: &Path) -> Result<bool, Error> {
+    let error = |error: std::io::Error| Error::Open { path: path.into(), why: error.to_string() };
+    for entry in std::fs::read_dir(path).map_err(error)? {
+        let name = entry.map_err(error)?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("MANIFEST") || name.ends_with(".sst") || name.ends_with(".log") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses column families that this version does not know: opening would fail, less clearly.
+fn check_groups(path: &Path) -> Result<(), Error> {
+    if !exists(path) {
+        return Ok(());
+    }
+    let names = DB::list_cf(&rocksdb::Options::default(), path).map_err(|error| open_error(path, &error))?;
+    match names.iter().find(|name| name.as_str() != "default" && GROUPS.iter().all(|group| group.name() != name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::Open { path: path.into(), why: format!("it has a column family {name:?} that this version of tandem does not know") }),
+    }
+}
+
+fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
+    let (path, why) = (path.to_owned(), one_line(&error.to_string()));
+    let is_damage = matches!(error.kind(), ErrorKind::Corruption | ErrorKind::NotFound) || why.contains("No such file");
+    match error.kind() {
+        ErrorKind::IOError | ErrorKind::Busy if why.contains("lock") || why.contains("LOCK") => Error::InUse { path },
+        _ if is_damage && exists(&path) => Error::Damaged { path, why },
+        _ => Error::Open { path, why },
+    }
+}

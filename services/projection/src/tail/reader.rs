@@ -1,0 +1,62 @@
+//! Reads ahead of the fold, so that one thread waits for the disk while the other works.
+
+use super::{Ahead, Alarm};
+use crate::Error;
+use crate::projection::Shared;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// One read of one partition. Small enough that partitions take turns.
+pub(super) const READ_BYTES: usize = 4 << 20;
+
+/// How long a stop may take to be noticed.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Reads until told to stop, or until the fold has stopped.
+pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
+    let _alarm = Alarm(shared);
+    let mut next: Vec<u64> = shared.progress.borrow().cursors.iter().map(|(offset, _)| *offset).collect();
+    while !shared.stopping() {
+        let began = Instant::now();
+        if !shared.source.wait(&next, WAIT) {
+            // A closed log does not wait.
+            std::thread::sleep(WAIT.saturating_sub(began.elapsed()));
+            continue;
+        }
+        if !read_each(shared, &mut next, ahead) {
+            return;
+        }
+    }
+}
+
+/// One read of every partition that has something; says whether to go on.
+fn read_each(shared: &Shared, next: &mut [u64], ahead: &SyncSender<Ahead>) -> bool {
+    for (partition, next) in next.iter_mut().enumerate() {
+        let read = read(shared, partition as u32, *next);
+        let (frames_end, failed) = match &read {
+            Ok(frames) => (frames.last().map(|frame| frame.offset + 1), false),
+            Err(_) => (None, true),
+        };
+        if (frames_end.is_some() || failed) && ahead.send(read).is_err() || failed {
+            return false;
+        }
+        *next = frames_end.unwrap_or(*next);
+    }
+    true
+}
+
+fn read(shared: &Shared, partition: u32, from: u64) -> Ahead {
+    if shared.source.end(partition)? <= from {
+        return Ok(Vec::new());
+    }
+    let frames = shared.source.read(partition, from, READ_BYTES)?;
+    let mut least = from;
+    for frame in &frames {
+        if frame.partition != partition || frame.offset < least {
+            let why = format!("it was read from offset {from} of partition {partition} on, out of order");
+            return Err(Error::Frame { partition: frame.partition, offset: frame.offset, why });
+        }
+        least = frame.offset + 1;
+    }
+    Ok(frames)
+}

@@ -1,0 +1,191 @@
+//! One round of the fold: load → fold → commit, then publish.
+
+use super::Ahead;
+use super::lane::Lane;
+use super::trim::Trim;
+use crate::Error;
+use crate::progress::{At, Council};
+use crate::projection::Shared;
+use crate::store::Batch;
+use crate::store::meta::Cursor;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tandem_domain::fold::{Folded, Intake, fold};
+use tandem_domain::tables::{Sink, Table};
+use tandem_log::Frame;
+
+/// How long a stop may take to be noticed.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// The folding thread's state: what it has read, and what it has committed.
+pub(super) struct Tail<'a> {
+    shared: &'a Shared,
+    lanes: Vec<Lane>,
+    books: FxHashMap<String, Council>,
+    /// Councils with cures that are due. They go on in every round, with new records or without.
+    curing: BTreeSet<String>,
+    trim: Trim,
+}
+
+/// What a round gives one council.
+#[derive(Default)]
+struct Work<'a> {
+    partition: u32,
+    intake: Vec<Intake<'a>>,
+}
+
+/// Work of a round by council: ascending, so that the batch is as nearly sorted as it can be.
+type Works<'a> = BTreeMap<&'a str, Work<'a>>;
+
+impl<'a> Tail<'a> {
+    /// Begins at what is committed.
+    pub fn new(shared: &'a Shared) -> Result<Self, Error> {
+        let books = shared.progress.borrow().books.clone();
+        let curing = books.iter().filter(|(_, council)| council.cures > 0).map(|(name, _)| name.clone()).collect();
+        let lane = |partition| -> Result<Lane, Error> {
+            let cursor = Cursor::read(&shared.store, partition)?.unwrap_or_default();
+            Ok(Lane { partition, cursor, frames: Default::default() })
+        };
+        let lanes = (0..shared.source.partitions()).map(lane).collect::<Result<Vec<_>, _>>()?;
+        let trim = Trim::new(shared.options.trim_after_bytes, &lanes);
+        Ok(Self { shared, lanes, books, curing, trim })
+    }
+
+    /// Waits for something to do, for a short while, and does it.
+    pub fn round(&mut self, ahead: &Receiver<Ahead>) -> Result<(), Error> {
+        self.take(ahead)?;
+        if self.is_idle() {
+            return Ok(());
+        }
+        let parsed = self.lanes.iter().map(|lane| lane.parse(self.lanes.len() as u32)).collect::<Result<Vec<_>, _>>()?;
+        let works = self.load(&parsed);
+        let mut batch = self.shared.store.batch();
+        let folded = self.fold(&works, &mut batch)?;
+        let advanced = self.advance(&parsed, &folded);
+        self.commit(batch, &advanced)?;
+        drop(works);
+        drop(parsed);
+        let bytes = self.drop_folded(&advanced);
+        self.publish(folded);
+        self.trim.after(bytes, self.shared, &self.lanes)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.curing.is_empty() && self.lanes.iter().all(|lane| lane.frames.is_empty())
+    }
+
+    /// Moves frames that were read ahead into their lanes, up to the bounds of a round.
+    fn take(&mut self, ahead: &Receiver<Ahead>) -> Result<(), Error> {
+        let waiting = || self.lanes.iter().flat_map(|lane| &lane.frames);
+        // A record of the smallest useful event takes about this much: no need to parse frames twice to bound a round.
+        let records_bytes = self.shared.options.round_records.saturating_mul(128);
+        let bytes_max = self.shared.options.round_bytes.min(records_bytes);
+        let mut bytes: usize = waiting().map(|frame| frame.bytes.len()).sum();
+        let mut timeout = if self.is_idle() { WAIT } else { Duration::ZERO };
+        while bytes < bytes_max {
+            let frames = match ahead.recv_timeout(timeout) {
+                Ok(frames) => frames?,
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                // The reader has ended: it was told to stop, or it has said why before.
+                Err(RecvTimeoutError::Disconnected) if self.shared.stopping() => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::Stopped("the thread that reads the log ended".into())),
+            };
+            timeout = Duration::ZERO;
+            for frame in frames {
+                bytes += frame.bytes.len();
+                self.lanes[frame.partition as usize].frames.push_back(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which records each council takes: all that its book does not have yet.
+    fn load<'b>(&'b self, parsed: &'b [Vec<Frame<'b>>]) -> Works<'b> {
+        let mut works = Works::new();
+        for council in &self.curing {
+            let partition = self.books.get(council).map_or(0, |own| own.book.partition);
+            works.insert(council, Work { partition, intake: Vec::new() });
+        }
+        for (lane, frames) in self.lanes.iter().zip(parsed) {
+            for (stored, frame) in lane.frames.iter().zip(frames) {
+                let taken = self.books.get(frame.council).map(|own| own.book.at());
+                if taken >= Some((stored.offset, frame.records.len() as u32 - 1)) {
+                    continue;
+                }
+                let work = works.entry(frame.council).or_default();
+                work.partition = lane.partition;
+                let records = (0u32..).zip(&frame.records).filter(|(index, _)| taken < Some((stored.offset, *index)));
+                work.intake.extend(records.map(|(index, record)| Intake { record, append_us: stored.append_us, offset: stored.offset, index }));
+            }
+        }
+        works
+    }
+
+    fn fold(&self, works: &Works<'_>, batch: &mut Batch<'_>) -> Result<Vec<(String, Folded)>, Error> {
+        let began = Instant::now();
+        let (cures_max, metrics) = (self.shared.options.round_cures, &self.shared.metrics);
+        let mut all = Vec::with_capacity(works.len());
+        for (council, work) in works {
+            let folded = fold(&self.shared.store, council, work.partition, &work.intake, cures_max, batch)?;
+            if folded.taken < work.intake.len() && !folded.cures_pending {
+                return Err(Error::Stopped(format!("the fold left records of {council} without a cure to wait for")));
+            }
+            metrics.taken(folded.taken);
+            all.push(((*council).to_owned(), folded));
+        }
+        metrics.folded(began.elapsed());
+        Ok(all)
+    }
+
+    /// Each lane's new cursor, and how many of its frames are done with.
+    fn advance(&self, parsed: &[Vec<Frame<'_>>], folded: &[(String, Folded)]) -> Vec<(Cursor, usize)> {
+        let books: FxHashMap<String, Council> = parsed
+            .iter()
+            .flatten()
+            .filter_map(|frame| self.books.get(frame.council).map(|own| (frame.council.to_owned(), *own)))
+            .chain(folded.iter().map(|(council, folded)| (council.clone(), Council::of(folded))))
+            .collect();
+        self.lanes.iter().zip(parsed).map(|(lane, frames)| lane.advance(frames, &books)).collect()
+    }
+
+    fn commit(&self, mut batch: Batch<'_>, advanced: &[(Cursor, usize)]) -> Result<(), Error> {
+        let began = Instant::now();
+        for (lane, (cursor, _)) in self.lanes.iter().zip(advanced) {
+            if *cursor != lane.cursor {
+                batch.put(Table::Cursor, &Cursor::key(lane.partition), &cursor.encode());
+            }
+        }
+        self.shared.store.commit(batch)?;
+        self.shared.metrics.committed(began.elapsed());
+        Ok(())
+    }
+
+    /// Forgets frames that are committed; says how many bytes they were.
+    fn drop_folded(&mut self, advanced: &[(Cursor, usize)]) -> u64 {
+        let mut bytes = 0;
+        for (lane, (cursor, done)) in self.lanes.iter_mut().zip(advanced) {
+            lane.cursor = *cursor;
+            bytes += lane.frames.drain(..done).map(|frame| frame.bytes.len() as u64).sum::<u64>();
+        }
+        bytes
+    }
+
+    /// Wakes whoever waits. What they then read is committed.
+    fn publish(&mut self, folded: Vec<(String, Folded)>) {
+        let councils: Vec<(String, Council)> = folded.into_iter().map(|(name, folded)| (name, Council::of(&folded))).collect();
+        for (name, council) in &councils {
+            self.books.insert(name.clone(), *council);
+            if council.cures > 0 {
+                self.curing.insert(name.clone());
+            } else {
+                self.curing.remove(name);
+            }
+        }
+        self.shared.progress.send_modify(|progress| {
+            progress.books.extend(councils);
+            progress.cursors = self.lanes.iter().map(|lane| (lane.cursor.next_offset, lane.cursor.next_index)).collect();
+        });
+    }
+}
