@@ -121,9 +121,12 @@ impl<'a> Take<'a> {
         Ok(Period { grain, index: self.ordered()? })
     }
 
-    /// A signed varint day.
+    /// A signed varint day, of the years 0 to 9999: no arithmetic on it overflows.
     pub fn day(&mut self) -> Result<Date, Corrupt> {
-        Ok(Date(self.narrow()?))
+        match self.narrow()? {
+            day @ -719_528..=2_932_896 => Ok(Date(day)),
+            _ => Err(self.corrupt()),
+        }
     }
 
     /// Text up to a zero byte, which is taken too; all of the rest if there is none.

@@ -42,6 +42,19 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// The sum; `None` if it does not fit, which only corrupt rows can bring about: quantities are at most 10^15 and entries fewer
+    /// than 2^64, so that no sum of a book comes near 2^127.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        Some(Self {
+            quantity: self.quantity.checked_add(other.quantity)?,
+            count: self.count.checked_add(other.count)?,
+            matched_quantity: self.matched_quantity.checked_add(other.matched_quantity)?,
+            matched_count: self.matched_count.checked_add(other.matched_count)?,
+        })
+    }
+}
+
 impl std::ops::AddAssign for Cell {
     fn add_assign(&mut self, other: Self) {
         self.quantity += other.quantity;

@@ -92,6 +92,9 @@ impl Span {
 
     /// The smallest unit, no smaller than `least`, that contains the span.
     pub fn unit(self, least: Grain) -> Period {
+        if self.start == self.end {
+            return Period::of(self.start, least);
+        }
         let units = [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year];
         let fits = |grain: &Grain| Period::of(self.start, *grain) == Period::of(self.end, *grain);
         let grain = units.into_iter().filter(|grain| *grain >= least).find(fits).unwrap_or(Grain::Ever);

@@ -9,6 +9,7 @@ pub mod event;
 pub mod fold;
 pub mod memory;
 pub mod merge;
+pub mod metrics;
 pub mod position;
 pub mod protobuf;
 pub mod record;

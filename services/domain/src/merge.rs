@@ -13,7 +13,7 @@ impl Merge {
             Self::Add => {
                 let mut sum = row.map_or(Ok(Cell::default()), Cell::decode)?;
                 for operand in operands {
-                    sum += Cell::decode(operand)?;
+                    sum = sum.checked_add(Cell::decode(operand)?).ok_or(Corrupt("Cell"))?;
                 }
                 sum.encode(&mut out);
             }

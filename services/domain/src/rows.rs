@@ -2,7 +2,7 @@
 //! whoever answers reads them. Equal rows have equal bytes.
 
 use crate::bytes::{Corrupt, Take, put_signed, put_unsigned};
-use crate::date::{Date, Period, Span};
+use crate::date::{Date, LATEST, Period, Span};
 use crate::event::{EventId, Evidence, Side};
 use crate::tables::NAME_KINDS;
 use std::collections::VecDeque;
@@ -371,7 +371,7 @@ impl Posting {
         let quantity = take.number()?;
         let start = take.day()?;
         let days: u32 = take.number()?;
-        let end = Date(start.0.checked_add_unsigned(days).ok_or(take.corrupt())?);
+        let end = start.0.checked_add_unsigned(days).map(Date).filter(|end| *end <= LATEST).ok_or(take.corrupt())?;
         let occurred = Span { start, end };
         Ok(Self { sequence, service, measure, side, evidence, quantity, area, occurred, actor, recipient, reversed_by: optional(take)? })
     }

@@ -1,5 +1,5 @@
 //! The key layout of everything that is stored, in one place. A key is `tag ‖ council ‖ 0x00 ‖ rest`; tags, once used, are never
-//! reused. Numbers in keys are big-endian, days and periods biased so that they sort. Names (services, measures, areas, sources,
+//! reused. Numbers in keys are big-endian, days, months and periods biased so that they sort (the days of a latency are a plain number). Names (services, measures, areas, sources,
 //! indicators, actors) have dense numbers from 1 by first appearance in the book; 0 is none.
 //!
 //! | table | rest of the key | value |
@@ -12,7 +12,7 @@
 //! | NameByNumber | kind 1 ‖ number 4 | text |
 //! | Definition | kind 1 ‖ id (‖ 0x00 ‖ vintage or version 4) | sequence ‖ Facts |
 //! | Suspense | sequence 8 | reason ‖ wait |
-//! | Waiting | wait ‖ 0x00 ‖ sequence 8 | – |
+//! | Waiting | wait (as `Wait::put` writes it) ‖ sequence 8 | – |
 //! | Verdict | sequence 8 | cured by, reversed by |
 //! | Exchange | id | home, accounts, last postings |
 //! | ExchangePage | id ‖ 0x00 ‖ page 4, from 0 | 64 postings |

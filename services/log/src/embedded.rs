@@ -88,6 +88,8 @@ pub struct Statistics {
     pub bytes: u64,
     /// Bytes, about, in the queue and in the writer's hands, at this moment.
     pub queue_bytes: usize,
+    /// Appends in the queue and in the writer's hands, at this moment.
+    pub queue_appends: usize,
     /// Appends that wait for room in the queue, at this moment.
     pub appends_waiting: usize,
     /// Whether a commit failed, so that the log takes no more appends.
@@ -157,13 +159,14 @@ impl EmbeddedLog {
     /// What it has done and is doing.
     pub fn statistics(&self) -> Statistics {
         let Counters { commits, frames, records, bytes } = &self.shared.counters;
-        let (queue_bytes, appends_waiting) = self.shared.queue.load();
+        let (queue_bytes, queue_appends, appends_waiting) = self.shared.queue.load();
         Statistics {
             commits: commits.load(Relaxed),
             frames: frames.load(Relaxed),
             records: records.load(Relaxed),
             bytes: bytes.load(Relaxed),
             queue_bytes,
+            queue_appends,
             appends_waiting,
             failed: self.failure().is_some(),
         }

@@ -56,7 +56,7 @@ pub enum Error {
         why: String,
     },
     /// The storage failed while it was used.
-    #[error("the projection's storage failed: {0}")]
+    #[error("the projection's storage failed ({0}): mend that, then restart")]
     Storage(String),
     /// A row is not what was written.
     #[error("the projection is damaged: {0}; `tandem rebuild` folds the views again, and if that finds the same, restore it from a backup")]

@@ -9,7 +9,7 @@ pub struct Options {
     pub buffers_bytes: usize,
     /// Frames of one round of the fold: it ends with the frame that reaches this many bytes.
     pub round_bytes: usize,
-    /// Records of one round of the fold: it ends with the frame that reaches this many.
+    /// Records of one round of the fold, about: they are counted by their bytes.
     pub round_records: usize,
     /// Cures of one council that one round carries out.
     pub round_cures: usize,

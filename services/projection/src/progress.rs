@@ -1,7 +1,7 @@
 //! How far the fold is, for whoever waits for it.
 
 use rustc_hash::FxHashMap;
-use tandem_domain::position::{Position, partition_of};
+use tandem_domain::position::Position;
 use tandem_domain::rows::Book;
 
 /// Whether a projection can answer.
@@ -36,19 +36,15 @@ pub(crate) struct Council {
 }
 
 impl Progress {
-    /// Whether answers about a council reflect a position, cures that it made due included. Without a council it is about every council.
-    pub fn reflects(&self, position: &Position, council: Option<&str>) -> bool {
+    /// Whether answers about these councils reflect a position, the cures that it made due included. Without a council: whether it is
+    /// folded, cures or not.
+    pub fn reflects(&self, position: &Position, councils: &[String]) -> bool {
         let at = (position.offset, position.index);
         let folded = self.cursors.get(position.partition as usize).is_some_and(|cursor| at < *cursor);
-        let Some(council) = council else {
-            return folded;
-        };
-        let own = self.books.get(council);
+        let mut own = councils.iter().filter_map(|council| self.books.get(council)).filter(|own| own.book.partition == position.partition).peekable();
         // A council that is ahead of its partition, which another council's cures hold up, need not wait for it.
-        let ahead = own.is_some_and(|own| {
-            own.book.partition == position.partition && partition_of(council, self.cursors.len() as u32) == position.partition && at <= own.book.at()
-        });
-        (folded || ahead) && own.is_none_or(|own| own.cures == 0)
+        let could_be_ahead = own.peek().is_some();
+        own.all(|own| (folded || at <= own.book.at()) && own.cures == 0) && (folded || could_be_ahead)
     }
 }
 
@@ -69,5 +65,27 @@ impl Council {
     pub fn of(folded: &tandem_domain::fold::Folded) -> Self {
         let cures = folded.views.cures.len() as u64;
         Self { book: folded.book, suspended: folded.views.suspended, cures: cures.max(folded.cures_pending.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tandem_domain::position::LogId;
+
+    #[test]
+    fn a_council_need_not_wait_for_another_ones_cures() {
+        let council = |offset, cures| Council { book: Book { partition: 0, offset, index: 0, ..Book::default() }, cures, suspended: 0 };
+        let books = [("held-up".to_owned(), council(4, 1)), ("ahead".to_owned(), council(9, 0))].into_iter().collect();
+        let progress = Progress { health: Health::Serving, cursors: vec![(5, 0), (0, 0)], books };
+        let reflects = |partition, offset, councils: &[&str]| {
+            let councils: Vec<String> = councils.iter().map(|council| (*council).to_owned()).collect();
+            progress.reflects(&Position { log: LogId([0; 16]), partition, offset, index: 0 }, &councils)
+        };
+        assert!(reflects(0, 4, &[]) && !reflects(0, 5, &[]));
+        assert!(!reflects(0, 4, &["held-up"]) && !reflects(0, 9, &["held-up"]));
+        assert!(reflects(0, 9, &["ahead"]) && !reflects(0, 10, &["ahead"]) && !reflects(0, 9, &["ahead", "held-up"]));
+        assert!(reflects(0, 4, &["nobody"]) && !reflects(0, 5, &["nobody"]));
+        assert!(!reflects(1, 0, &["ahead"]) && !reflects(2, 0, &["ahead"]));
     }
 }

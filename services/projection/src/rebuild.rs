@@ -83,3 +83,48 @@ fn refold_council(store: &Store, council: &str, rebuilt: &mut Rebuilt, go_on: &m
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::dump::dump;
+    use tandem_domain::fold::{Intake, fold};
+    use tandem_domain::position::LogId;
+    use tandem_domain::tables::{Key, Sink, Table};
+
+    const COUNCIL: &str = "E09000001";
+
+    fn rows(path: &Path) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        dump(path, |table, key, value| rows.push((table, key.to_vec(), value.to_vec()))).unwrap();
+        rows
+    }
+
+    #[test]
+    fn views_of_another_fold_are_folded_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, meta) = (directory.path(), Meta::new(LogId([7; 16]), 1));
+        let store = Store::open(path, &Options::default()).unwrap();
+        check::make(&store, meta).unwrap();
+        let mut batch = store.batch();
+        // Records that cannot be read are entries too.
+        let intake: Vec<_> = (0..9u32).map(|index| Intake { record: b"?", append_us: 5, offset: 0, index }).collect();
+        fold(&store, COUNCIL, 0, &intake, 1, &mut batch).unwrap();
+        store.commit(batch).unwrap();
+        drop(store);
+        let expected = rows(path);
+
+        let store = Store::open(path, &Options::default()).unwrap();
+        let mut batch = store.batch();
+        batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &Meta { fold_version: FOLD_VERSION + 1, ..meta }.encode());
+        batch.put(Table::Views, Key::of(Table::Views, COUNCIL).as_slice(), b"of another version");
+        batch.put(Table::Verdict, Key::of(Table::Verdict, COUNCIL).as_slice(), b"of another version");
+        store.commit(batch).unwrap();
+        assert!(drop_stale_views(&store).unwrap());
+        assert!(!drop_stale_views(&store).unwrap());
+        assert_eq!(refold_all(&store, &mut |_| true).unwrap(), Rebuilt { councils: 1, entries: 9 });
+        assert_eq!(refold_all(&store, &mut |_| true).unwrap(), Rebuilt::default());
+        drop(store);
+        assert_eq!(rows(path), expected);
+    }
+}

@@ -1,1 +1,28 @@
-//! tandem-query.
+//! Questions on co-produced value, and the auditors' way to the books. Stateless: everything is read from projections.
+//!
+//! ```text
+//!  question ──▶ who? ──▶ check ──▶ scatter: one Aggregate per council ──▶ merge exactly ──▶ evaluate ──▶ names, page
+//!               auth     fields    bounded, with the call's deadline      128-bit sums      rounded once
+//! ```
+//!
+//! [`QueryServer`] reaches projections through any [`Transport`]: the server object of one in the same process, or channels.
+
+mod audit;
+mod books;
+mod check;
+mod front;
+mod labels;
+mod page;
+mod question;
+mod server;
+mod upstream;
+mod value;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::AuditServer;
+pub use books::{Books, Transport};
+pub use front::{Limits, Settings};
+pub use server::QueryServer;

@@ -4,12 +4,13 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tandem_proto::v1::{GroupKey, QueryValueRequest, ValueRow};
+use tandem_domain::metrics::{Dimension, GroupKey, Partial};
+use tandem_proto::v1::{self, QueryValueRequest, ValueRow};
 
 /// Version of the token's form.
 const VERSION: u8 = 1;
 /// Bytes of a question's digest: enough to tell questions apart; a token is no secret.
-const DIGEST: usize = 16;
+pub(crate) const DIGEST: usize = 16;
 /// Largest page, encoded: most clients take 4 MiB at once.
 const PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
 
@@ -21,57 +22,73 @@ pub(crate) fn digest(question: &QueryValueRequest) -> [u8; DIGEST] {
     digest
 }
 
-/// What rows are ordered by.
-pub(crate) fn order(keys: &[GroupKey]) -> Vec<(&str, bool, bool)> {
-    keys.iter().map(|key| (key.value.as_str(), key.coarser, key.overlaps)).collect()
+/// Keys as they are sent, without names.
+pub(crate) fn sent(keys: &[GroupKey]) -> Vec<v1::GroupKey> {
+    let sent = |key: &GroupKey| v1::GroupKey {
+        dimension: key.dimension as i32,
+        value: key.value.clone(),
+        label: String::new(),
+        coarser: key.coarser,
+        overlaps: key.overlaps,
+    };
+    keys.iter().map(sent).collect()
 }
 
-/// The token of the page after this row.
-fn token(digest: [u8; DIGEST], last: &ValueRow) -> String {
-    // Labels are no part of a key.
-    let keys = last.keys.iter().map(|key| GroupKey { label: String::new(), ..key.clone() }).collect();
-    let row = ValueRow { keys, values: Vec::new() };
-    let bytes = [&[VERSION][..], &digest, &row.encode_to_vec()].concat();
-    URL_SAFE_NO_PAD.encode(bytes)
+fn received(key: v1::GroupKey) -> Option<GroupKey> {
+    Some(GroupKey { dimension: Dimension::from_number(key.dimension)?, value: key.value, coarser: key.coarser, overlaps: key.overlaps })
 }
 
-/// The keys of the row after which a page begins; `None` if it is no token of this question.
+/// The token of the page after this group.
+fn token(digest: [u8; DIGEST], last: &[GroupKey]) -> String {
+    let row = ValueRow { keys: sent(last), values: Vec::new() };
+    URL_SAFE_NO_PAD.encode([&[VERSION][..], &digest, &row.encode_to_vec()].concat())
+}
+
+/// The keys after which a page begins; `None` if it is no token of this question.
 pub(crate) fn after(token: &str, digest: [u8; DIGEST]) -> Option<Vec<GroupKey>> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (head, row) = bytes.split_at_checked(1 + DIGEST)?;
     (head[0] == VERSION && head[1..] == digest).then_some(())?;
-    Some(ValueRow::decode(row).ok()?.keys)
+    ValueRow::decode(row).ok()?.keys.into_iter().map(received).collect()
 }
 
-/// Cuts a page from ordered rows: after `after`, at most `size` rows and about [`PAGE_BYTES_MAX`], and the token of the next.
-pub(crate) fn cut(rows: Vec<ValueRow>, after: Option<&[GroupKey]>, size: usize, digest: [u8; DIGEST]) -> (Vec<ValueRow>, String) {
-    let start = after.map_or(0, |after| rows.partition_point(|row| order(&row.keys) <= order(after)));
-    let left = rows.len() - start;
+/// A page's rows from groups in ascending order of their keys: those after `after`, at most `size` and about [`PAGE_BYTES_MAX`]; and the
+/// token of the next page, empty if there is none.
+pub(crate) fn cut(
+    groups: &[Partial],
+    after: Option<&[GroupKey]>,
+    size: usize,
+    digest: [u8; DIGEST],
+    row: impl Fn(&Partial) -> ValueRow,
+) -> (Vec<ValueRow>, String) {
+    let start = after.map_or(0, |after| groups.partition_point(|group| group.keys.as_slice() <= after));
+    let mut rows = Vec::new();
     let mut bytes = 0;
-    let fits = |row: &ValueRow| {
+    for group in groups[start..].iter().take(size) {
+        let row = row(group);
         bytes += row.encoded_len() + 4;
-        bytes <= PAGE_BYTES_MAX
-    };
-    let count = rows[start..].iter().take(size).take_while({
-        let mut fits = fits;
-        move |row| fits(row)
-    });
-    // One row at least, however large, or a page would never move on.
-    let count = count.count().max(left.min(1));
-    let page: Vec<ValueRow> = rows.into_iter().skip(start).take(count).collect();
-    let next = match page.last() {
-        Some(last) if count < left => token(digest, last),
-        _ => String::new(),
-    };
-    (page, next)
+        // One row at least, however large, or a page would never move on.
+        if bytes > PAGE_BYTES_MAX && !rows.is_empty() {
+            break;
+        }
+        rows.push(row);
+    }
+    let next = start + rows.len();
+    let token = if next > start && next < groups.len() { token(digest, &groups[next - 1].keys) } else { String::new() };
+    (rows, token)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(value: &str) -> ValueRow {
-        ValueRow { keys: vec![GroupKey { value: value.into(), label: "a name".into(), ..Default::default() }], values: Vec::new() }
+    fn groups(values: &[&str]) -> Vec<Partial> {
+        let key = |value: &&str| GroupKey { dimension: Dimension::Service, value: value.to_string(), coarser: false, overlaps: false };
+        values.iter().map(|value| Partial { keys: vec![key(value)], ..Partial::default() }).collect()
+    }
+
+    fn row(group: &Partial) -> ValueRow {
+        ValueRow { keys: sent(&group.keys), values: Vec::new() }
     }
 
     fn values(rows: &[ValueRow]) -> Vec<&str> {
@@ -80,15 +97,13 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_whatever_comes_or_goes_between() {
-        let rows = || ["a", "b", "c", "d"].map(row).to_vec();
         let digest = [7; DIGEST];
-        let (page, next) = cut(rows(), None, 2, digest);
+        let (page, next) = cut(&groups(&["a", "b", "c", "d"]), None, 2, digest, row);
         assert_eq!(values(&page), ["a", "b"]);
         let keys = after(&next, digest).unwrap();
-        let changed = ["a", "aa", "bb", "c"].map(row).to_vec();
-        let (page, next) = cut(changed, Some(&keys), 2, digest);
+        let (page, next) = cut(&groups(&["a", "aa", "bb", "c"]), Some(&keys), 2, digest, row);
         assert_eq!((values(&page), next.as_str()), (vec!["bb", "c"], ""));
-        let (page, next) = cut(Vec::new(), Some(&keys), 2, digest);
+        let (page, next) = cut(&[], Some(&keys), 2, digest, row);
         assert!(page.is_empty() && next.is_empty());
     }
 
@@ -96,7 +111,7 @@ mod tests {
     fn a_token_is_of_one_question() {
         let question = QueryValueRequest { metrics: vec!["citizen_value".into()], page_size: 5, ..Default::default() };
         let other = QueryValueRequest { metrics: vec!["state_value".into()], ..question.clone() };
-        let next = token(digest(&question), &row("a"));
+        let next = token(digest(&question), &groups(&["a"])[0].keys);
         assert!(after(&next, digest(&QueryValueRequest { page_size: 9, page_token: next.clone(), ..question })).is_some());
         assert!(after(&next, digest(&other)).is_none());
         assert!(after("nonsense", digest(&other)).is_none());
@@ -104,10 +119,11 @@ mod tests {
 
     #[test]
     fn a_page_ends_before_it_is_too_large() {
-        let rows: Vec<ValueRow> = (0..5).map(|n| row(&format!("{n}{}", "x".repeat(1024 * 1024)))).collect();
-        assert_eq!(cut(rows, None, 100, [0; DIGEST]).0.len(), 2);
-        let huge = vec![row(&"x".repeat(4 * 1024 * 1024)), row("y")];
-        let (page, next) = cut(huge, None, 100, [0; DIGEST]);
+        let large = |megabytes: usize| "x".repeat(megabytes * 1024 * 1024);
+        let names: Vec<String> = (0..5).map(|n| format!("{n}{}", large(1))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(cut(&groups(&names), None, 100, [0; DIGEST], row).0.len(), 2);
+        let (page, next) = cut(&groups(&[&large(4), "y"]), None, 100, [0; DIGEST], row);
         assert_eq!((page.len(), next.is_empty()), (1, false));
     }
 }

@@ -1,6 +1,12 @@
 //! The one binary: the servers in one process, and the command line.
 
+pub mod ask;
 pub mod bench;
+pub mod cli;
 pub mod client;
 pub mod generate;
 pub mod import;
+mod logging;
+pub mod output;
+pub mod rebuild;
+pub mod serve;

@@ -4,6 +4,7 @@
 pub mod auth;
 mod error;
 pub mod listen;
+pub mod partial;
 pub mod raw;
 pub mod status;
 

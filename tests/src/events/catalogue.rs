@@ -69,7 +69,7 @@ pub(super) fn in_order(n: usize) -> Body {
 pub(super) fn definition(random: &mut Random) -> Body {
     let name = format!("Name {}", random.below(1_000));
     match random.below(100) {
-        0..=24 => service_defined(random.pick(&SERVICES), name),
+        0..=24 => service_defined(SERVICES[random.below(3) as usize], name),
         25..=69 => {
             let measure = *random.pick(&MEASURES);
             let mut defined = measure_defined(&measure, name);

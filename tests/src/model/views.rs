@@ -267,7 +267,7 @@ impl Views {
         let (service, measure, evidence) = (given.service.to_owned(), given.measure.to_owned(), given.evidence.to_string());
         let day = unit(&entry.start, &entry.end, "day");
         let month = unit(&entry.start, &entry.end, "month");
-        let mut add = |cell: &mut Cell| cell.add(given.quantity, live, matched);
+        let add = |cell: &mut Cell| cell.add(given.quantity, live, matched);
         add(self.day_cells.entry([service.clone(), measure.clone(), evidence.clone(), day.clone()]).or_default());
         add(self.day_journal.entry([service.clone(), measure.clone(), evidence.clone(), day, utc_day(book_time_us)]).or_default());
         add(self.month_cells.entry([service.clone(), measure.clone(), evidence.clone(), month.clone()]).or_default());

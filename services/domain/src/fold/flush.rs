@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, CubeKey, HomeKey};
 use super::names::text_key;
-use super::{Fold, Folded, exchange, index, prepare, statement};
+use super::{Fold, Folded, exchange, index, statement};
 use crate::cell::Cell;
 use crate::rows::{Verdict, put_entry, put_observations, put_postings};
 use crate::tables::{Key, Rows, Sink, Table};

@@ -92,11 +92,15 @@ impl<R: Rows> Fold<'_, R> {
                 stays.0 |= other.occurred.unit(Grain::Month) == month;
                 stays.1 |= other.occurred.unit(Grain::Year) == year;
             }
-            stays == (false, false) || stays == (false, true)
+            // Who stands in the cell of months stands in that of years.
+            !stays.0
         };
         let places = self.statements.places(gone.actor).to_vec();
         let here: Vec<&StatementLine> = places.iter().map(|place| &self.statements.lines[*place as usize]).collect();
-        here.iter().for_each(|line| drop(see(line)));
+        let settled = !here.iter().all(|line| see(line));
+        if settled {
+            return Ok(stays);
+        }
         // What stands in the cell of years began in that year; nothing else needs to be looked at.
         let Span { start, end } = match year.grain {
             Grain::Ever => Span { start: Date(i32::MIN), end: Date(i32::MAX) },

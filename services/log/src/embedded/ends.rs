@@ -91,7 +91,7 @@ mod tests {
         let ends = Ends::new(&[0, 0]);
         thread::scope(|scope| {
             let wait = |n: usize| {
-                let offsets = if n % 2 == 0 { [0, u64::MAX] } else { [u64::MAX, 0] };
+                let offsets = if n.is_multiple_of(2) { [0, u64::MAX] } else { [u64::MAX, 0] };
                 scope.spawn({
                     let ends = &ends;
                     move || ends.wait(&offsets, LONG)

@@ -62,11 +62,13 @@ impl Append {
     }
 }
 
-/// What the writer took, and has to give back when it is answered.
+/// What the writer took, and the room that it gives back when all is answered.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
+    /// To be answered; the writer takes them out.
     pub appends: Vec<Append>,
     charge: usize,
+    count: usize,
 }
 
 #[derive(Debug, Default)]
@@ -148,9 +150,9 @@ impl Queue {
     pub fn take(&self, taken: &mut Taken, bytes_max: usize) -> bool {
         let mut state = lock(&self.state);
         state.held_charge -= taken.charge;
-        state.held_appends -= taken.appends.len();
+        state.held_appends -= taken.count;
+        *taken = Taken { appends: std::mem::take(&mut taken.appends), ..Taken::default() };
         taken.appends.clear();
-        taken.charge = 0;
         self.admit(&mut state);
         while state.accepted.is_empty() {
             if state.shut.is_some() {
@@ -162,6 +164,7 @@ impl Queue {
         }
         while let Some(append) = state.accepted.pop_front_if(|append| taken.appends.is_empty() || taken.charge + append.charge <= bytes_max) {
             taken.charge += append.charge;
+            taken.count += 1;
             taken.appends.push(append);
         }
         true
@@ -204,10 +207,10 @@ impl Queue {
         lock(&self.state).shut.clone()
     }
 
-    /// Bytes, about, that are accepted and not answered, and how many appends wait for room.
-    pub fn load(&self) -> (usize, usize) {
+    /// What is accepted and not answered: bytes, about, and how many appends; and how many more wait for room.
+    pub fn load(&self) -> (usize, usize, usize) {
         let state = lock(&self.state);
-        (state.held_charge, state.waiting.len())
+        (state.held_charge, state.held_appends, state.waiting.len())
     }
 }
 

@@ -44,11 +44,11 @@ fn tags(queue: &Queue, taken: &mut Taken) -> Vec<u8> {
 fn waiting_appends_come_in_the_order_of_their_calls() {
     let queue = small();
     let _all: Vec<_> = (0..12).map(|tag| start(&queue, tag)).collect();
-    assert_eq!(queue.load().1, 8);
+    assert_eq!(queue.load().2, 8);
     let mut taken = Taken::default();
     assert_eq!(tags(&queue, &mut taken), [0, 1, 2, 3]);
     // Nothing moves up before the answer: what the writer holds counts.
-    assert_eq!(queue.load().1, 8);
+    assert_eq!(queue.load().2, 8);
     assert_eq!(tags(&queue, &mut taken), [4, 5, 6, 7]);
     assert_eq!(tags(&queue, &mut taken), [8, 9, 10, 11]);
 }
@@ -77,7 +77,7 @@ fn a_dropped_append_is_given_up_while_it_waits_and_not_after() {
     assert_eq!(tags(&queue, &mut taken), [0, 1, 2, 3]);
     assert_eq!(tags(&queue, &mut taken), [4, 6, 7]);
     drop(all);
-    assert_eq!(queue.load(), (taken.charge, 0));
+    assert_eq!(queue.load(), (taken.charge, 3, 0));
 }
 
 #[test]
@@ -95,6 +95,23 @@ fn the_number_of_appends_is_bounded_too() {
     let queue = Queue::new(usize::MAX, 2);
     let _all: Vec<_> = (0..2).map(|tag| start(&queue, tag)).collect();
     assert_eq!(try_once(&queue, 9), Some(Error::Overloaded));
+}
+
+#[test]
+fn all_room_is_given_back() {
+    let queue = Queue::new(usize::MAX, 3);
+    let mut taken = Taken::default();
+    for _ in 0..10 {
+        let _all: Vec<_> = (0..5).map(|tag| start(&queue, tag)).collect();
+        for expected in [3, 2] {
+            assert!(queue.take(&mut taken, usize::MAX));
+            // As the writer does to answer them.
+            assert_eq!(taken.appends.drain(..).count(), expected);
+        }
+    }
+    queue.close();
+    assert!(!queue.take(&mut taken, usize::MAX));
+    assert_eq!(queue.load(), (0, 0, 0));
 }
 
 #[test]

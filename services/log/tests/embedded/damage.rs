@@ -22,7 +22,9 @@ fn made(random: &mut StdRng) -> (tempfile::TempDir, Vec<StoredFrame>) {
     }
     let log = open(directory.path());
     // These stay in the write-ahead log.
-    (0..10).for_each(|n| drop(append(&log, "AA", &[n; 500]).unwrap()));
+    for n in 0..10 {
+        append(&log, "AA", &[n; 500]).unwrap();
+    }
     let frames = read_all(&log).unwrap();
     drop(log);
     (directory, frames)

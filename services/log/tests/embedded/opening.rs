@@ -18,8 +18,11 @@ fn refused(path: &Path, options: Options) -> Error {
 /// A log with a few frames, closed.
 fn made() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
     let log = open(directory.path());
-    (0..20u8).for_each(|n| drop(append(&log, "AA", &[n; 100]).unwrap()));
+    for n in 0..20 {
+        append(&log, "AA", &[n; 100]).unwrap();
+    }
     directory
 }
 

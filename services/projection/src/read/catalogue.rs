@@ -20,10 +20,8 @@ pub fn get_catalogue<R: Readable>(view: &View<'_, R>, request: &GetCatalogueRequ
         Ok(kind) => kind,
         Err(_) => return Err(Failure::invalid("kind", "must be one of the named kinds")),
     };
-    let question = Question::of(
-        "GetCatalogue",
-        &GetCatalogueRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() },
-    );
+    let question =
+        Question::of("GetCatalogue", &GetCatalogueRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() });
     let from = question.from(&request.page_token)?;
     let mut prefix = view.key(Table::Definition);
     // The numbers of DefinitionKind are those of CatalogueKind.

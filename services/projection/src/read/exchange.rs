@@ -46,10 +46,8 @@ pub fn list_exchanges<R: Readable>(view: &View<'_, R>, request: &ListExchangesRe
     if request.states.iter().any(|state| !(1..=4).contains(state)) {
         return Err(Failure::invalid("states", "must each be one of the named states"));
     }
-    let question = Question::of(
-        "ListExchanges",
-        &ListExchangesRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() },
-    );
+    let question =
+        Question::of("ListExchanges", &ListExchangesRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() });
     let from = question.from(&request.page_token)?;
     let service = match request.home_service.as_str() {
         "" => None,

@@ -26,10 +26,8 @@ pub fn get_statement<R: Readable>(view: &View<'_, R>, request: &GetStatementRequ
     }
     let span = period(&request.period_start, &request.period_end)?;
     let page_size = page::size(request.page_size)?;
-    let question = Question::of(
-        "GetStatement",
-        &GetStatementRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() },
-    );
+    let question =
+        Question::of("GetStatement", &GetStatementRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() });
     let after = question.after(&request.page_token)?;
     let mut response = GetStatementResponse { reflects: Some(reflected(view)?), ..Default::default() };
     let Some(actor) = view.number(NameKind::Actor, &request.actor)? else {
@@ -63,11 +61,7 @@ impl<R: Readable> Lines<'_, '_, R> {
     }
 
     /// Visits lines by first day and sequence, from the row after `after` on.
-    fn scan(
-        &self,
-        after: Option<&[u8]>,
-        mut visit: impl FnMut(&[u8], rows::StatementLine) -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
+    fn scan(&self, after: Option<&[u8]>, mut visit: impl FnMut(&[u8], rows::StatementLine) -> Result<bool, Failure>) -> Result<(), Failure> {
         let mut from = Vec::new();
         put_ordered(&mut from, self.span.start.0);
         if let Some(after) = after {
@@ -98,7 +92,11 @@ impl<R: Readable> Lines<'_, '_, R> {
     fn whole(&self) -> Result<(Sums, Sums, Vec<u64>), Failure> {
         let (mut given, mut received, mut mine) = (Sums::default(), Sums::default(), Vec::new());
         self.scan(None, |_, line| {
-            if line.received { received.add(&line.posting) } else { given.add(&line.posting) }
+            if line.received {
+                received.add(&line.posting)
+            } else {
+                given.add(&line.posting)
+            }
             if line.in_exchange && line.posting.is_live() {
                 mine.push(line.posting.sequence);
             }

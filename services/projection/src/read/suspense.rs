@@ -15,10 +15,8 @@ pub fn list_suspense<R: Readable>(view: &View<'_, R>, request: &ListSuspenseRequ
     if request.reasons.iter().any(|reason| !(1..=12).contains(reason)) {
         return Err(Failure::invalid("reasons", "must each be one of the named reasons"));
     }
-    let question = Question::of(
-        "ListSuspense",
-        &ListSuspenseRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() },
-    );
+    let question =
+        Question::of("ListSuspense", &ListSuspenseRequest { page_size: 0, page_token: String::new(), at_least: Vec::new(), ..request.clone() });
     let from = question.from(&request.page_token)?;
     let (mut sequences, mut more) = (Vec::new(), false);
     view.scan(Table::Suspense, &view.key(Table::Suspense), &from, |rest, row| {

@@ -66,7 +66,7 @@ impl ProjectionServer {
         let _call = self.calls.try_acquire().map_err(|_| Failure::Overloaded { what: "too many reads at once", retry_after: RETRY_AFTER })?;
         let deadline = Deadline::of(metadata);
         serving(self.shared())?;
-        wait::until_reflected(self.shared(), about.at_least, about.council, deadline).await?;
+        wait::until_reflected(self.shared(), about.at_least, about.councils, deadline).await?;
         self.read(deadline, move |snapshot, shared| read(snapshot, shared, deadline)).await
     }
 
@@ -96,7 +96,7 @@ impl ProjectionServer {
 
 /// What a call must reflect.
 struct About<'a> {
-    council: Option<&'a str>,
+    councils: &'a [String],
     at_least: &'a [String],
 }
 
@@ -121,8 +121,8 @@ macro_rules! wrapped {
         let (metadata, _, message) = $request.into_parts();
         let request = required(message.request)?;
         check_council(&request.council)?;
-        let (council, at_least) = (request.council.clone(), request.at_least.clone());
-        let about = About { council: Some(&council), at_least: &at_least };
+        let (councils, at_least) = ([request.council.clone()], request.at_least.clone());
+        let about = About { councils: &councils, at_least: &at_least };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             let view = View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant()));
             $function(&view, &request)
@@ -137,8 +137,8 @@ impl ProjectionService for ProjectionServer {
     async fn aggregate(&self, request: Request<AggregateRequest>) -> Result<Response<AggregateResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         check_council(&request.council)?;
-        let (council, at_least) = (request.council.clone(), request.at_least.clone());
-        let about = About { council: Some(&council), at_least: &at_least };
+        let (councils, at_least) = ([request.council.clone()], request.at_least.clone());
+        let about = About { councils: &councils, at_least: &at_least };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, _: Deadline| read::aggregate(snapshot, &request, shared.source.id());
         Ok(Response::new(self.answer(&metadata, about, read).await?))
     }
@@ -170,8 +170,8 @@ impl ProjectionService for ProjectionServer {
     async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let request = required(message.request)?;
-        let at_least = request.at_least.clone();
-        let about = About { council: None, at_least: &at_least };
+        let (councils, at_least) = (request.councils.clone(), request.at_least.clone());
+        let about = About { councils: &councils, at_least: &at_least };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             let ends = (0..shared.source.partitions()).map(|partition| shared.source.end(partition)).collect::<Result<Vec<_>, _>>();
             let ends = ends.map_err(|error| Failure::Internal(error.to_string()))?;
@@ -185,7 +185,7 @@ impl ProjectionService for ProjectionServer {
     async fn list_books(&self, request: Request<ListBooksRequest>) -> Result<Response<ListBooksResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let request = required(message.request)?;
-        let about = About { council: None, at_least: &[] };
+        let about = About { councils: &[], at_least: &[] };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
             read::list_books(&view, shared.source.partitions(), &request)

@@ -10,13 +10,13 @@ use tandem_wire::status::Failure;
 /// Positions that one call may name.
 const POSITIONS_MAX: usize = 1_000;
 
-/// Returns once answers about a council (none: about all) reflect all positions; fails if that cannot be, or not before the deadline.
-pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], council: Option<&str>, deadline: Deadline) -> Result<(), Failure> {
+/// Returns once answers about these councils reflect all positions (none: once they are folded); fails if that cannot be, or not before the deadline.
+pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], councils: &[String], deadline: Deadline) -> Result<(), Failure> {
     if tokens.is_empty() {
         return Ok(());
     }
     let positions = parse(shared, tokens)?;
-    let all = |progress: &Progress| positions.iter().all(|position| progress.reflects(position, council));
+    let all = |progress: &Progress| positions.iter().all(|position| progress.reflects(position, councils));
     if all(&shared.progress.borrow()) {
         return Ok(());
     }
@@ -26,7 +26,7 @@ pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], council:
     match deadline.timeout(reached).await {
         Some(Ok(_)) => serving(shared),
         Some(Err(_)) => unreachable!("the sender lives as long as the projection"),
-        None => Err(how_far(&shared.progress.borrow(), &positions, council)),
+        None => Err(how_far(&shared.progress.borrow(), &positions, councils)),
     }
 }
 
@@ -60,11 +60,11 @@ fn check_ends(shared: &Shared, positions: &[Position]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn how_far(progress: &Progress, positions: &[Position], council: Option<&str>) -> Failure {
-    let Some(missing) = positions.iter().find(|position| !progress.reflects(position, council)) else {
+fn how_far(progress: &Progress, positions: &[Position], councils: &[String]) -> Failure {
+    let Some(missing) = positions.iter().find(|position| !progress.reflects(position, councils)) else {
         return Failure::Expired("the positions were reached only at the call's deadline: ask again".into());
     };
-    let cures = council.and_then(|council| progress.books.get(council)).map_or(0, |own| own.cures);
+    let cures: u64 = councils.iter().filter_map(|council| progress.books.get(council)).map(|own| own.cures).sum();
     let (offset, index) = progress.cursors.get(missing.partition as usize).copied().unwrap_or_default();
     let (partition, wanted) = (missing.partition, missing.offset);
     Failure::Expired(match (offset, index) > (missing.offset, missing.index) && cures > 0 {

@@ -28,17 +28,8 @@ pub(super) enum Group {
 }
 
 /// Every column family. They are opened in this order.
-pub(super) const GROUPS: [Group; 9] = [
-    Group::State,
-    Group::Archive,
-    Group::Index,
-    Group::Names,
-    Group::Exchanges,
-    Group::Cells,
-    Group::Totals,
-    Group::Participants,
-    Group::Statements,
-];
+pub(super) const GROUPS: [Group; 9] =
+    [Group::State, Group::Archive, Group::Index, Group::Names, Group::Exchanges, Group::Cells, Group::Totals, Group::Participants, Group::Statements];
 
 /// One write buffer. Larger ones are slower: a skip list of 64 MiB misses the processor's caches.
 const BUFFER_BYTES: usize = 16 << 20;
@@ -128,9 +119,7 @@ fn set_merge(options: &mut rocksdb::Options, merge: Merge) {
         Merge::Bitmap => "tandem.bitmap",
     };
     let full = move |_: &[u8], row: Option<&[u8]>, operands: &MergeOperands| merge.combine(row, operands, false).ok();
-    let partial = move |_: &[u8], first: Option<&[u8]>, operands: &MergeOperands| {
-        merge.combine(None, first.into_iter().chain(operands), true).ok()
-    };
+    let partial = move |_: &[u8], first: Option<&[u8]>, operands: &MergeOperands| merge.combine(None, first.into_iter().chain(operands), true).ok();
     options.set_merge_operator(name, full, partial);
 }
 

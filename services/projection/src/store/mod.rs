@@ -96,7 +96,7 @@ impl Store {
     /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], and survives the end of this process before.
     pub fn commit(&self, batch: Batch<'_>) -> Result<(), Error> {
         let stamp = self.commits.load(Relaxed) + 1;
-        self.db.write_opt(&batch.stamped(&STAMP, stamp), &WriteOptions::default())?;
+        self.db.write_opt(batch.stamped(&STAMP, stamp), &WriteOptions::default())?;
         self.commits.store(stamp, Relaxed);
         Ok(())
     }
@@ -139,9 +139,8 @@ impl Store {
 
     /// Bytes of memory that RocksDB holds in write buffers, and in files on disk.
     pub fn sizes(&self) -> (u64, u64) {
-        let sum = |name: &str| -> u64 {
-            GROUPS.iter().filter_map(|group| self.db.property_int_value_cf(self.family(*group), name).ok().flatten()).sum()
-        };
+        let sum =
+            |name: &str| -> u64 { GROUPS.iter().filter_map(|group| self.db.property_int_value_cf(self.family(*group), name).ok().flatten()).sum() };
         (sum("rocksdb.cur-size-all-mem-tables"), sum("rocksdb.live-sst-files-size"))
     }
 }
@@ -176,7 +175,9 @@ fn check_groups(path: &Path) -> Result<(), Error> {
     let names = DB::list_cf(&rocksdb::Options::default(), path).map_err(|error| open_error(path, &error))?;
     match names.iter().find(|name| name.as_str() != "default" && GROUPS.iter().all(|group| group.name() != name.as_str())) {
         None => Ok(()),
-        Some(name) => Err(Error::Open { path: path.into(), why: format!("it has a column family {name:?} that this version of tandem does not know") }),
+        Some(name) => {
+            Err(Error::Open { path: path.into(), why: format!("it has a column family {name:?} that this version of tandem does not know") })
+        }
     }
 }
 

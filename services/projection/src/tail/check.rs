@@ -26,7 +26,8 @@ pub(crate) fn same_log(store: &Store, source: &dyn Source) -> Result<(), Error> 
     (0..partitions).try_for_each(|partition| same_partition(store, source, partition))
 }
 
-fn make(store: &Store, meta: Meta) -> Result<(), Error> {
+/// A new store says from now on what it is.
+pub(crate) fn make(store: &Store, meta: Meta) -> Result<(), Error> {
     if !store.councils()?.is_empty() {
         return Err(Error::Damaged { path: store.path().into(), why: "it has books and no row that says of which log".into() });
     }
@@ -58,7 +59,8 @@ fn same_partition(store: &Store, source: &dyn Source, partition: u32) -> Result<
 
 /// What is committed. Its health is `Serving` unless views are behind their books.
 pub(crate) fn progress(store: &Store, source: &dyn Source) -> Result<Progress, Error> {
-    let cursor = |partition| -> Result<_, Error> { Ok(Cursor::read(store, partition)?.map_or((0, 0), |cursor| (cursor.next_offset, cursor.next_index))) };
+    let cursor =
+        |partition| -> Result<_, Error> { Ok(Cursor::read(store, partition)?.map_or((0, 0), |cursor| (cursor.next_offset, cursor.next_index))) };
     let cursors = (0..source.partitions()).map(cursor).collect::<Result<Vec<_>, _>>()?;
     let health = match behind(store)? {
         false => Health::Serving,

@@ -1,11 +1,11 @@
 //! Frames of one partition on their way through the fold.
 
 use crate::Error;
-use crate::progress::{At, Council};
+use crate::progress::At;
 use crate::store::meta::{Cursor, LastFrame};
-use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use tandem_domain::position::partition_of;
+use tandem_domain::rows::Book;
 use tandem_log::{Frame, StoredFrame};
 
 /// The frames of a partition from its cursor on that were read and are not wholly folded, in order. A frame may stay behind one that
@@ -19,15 +19,14 @@ pub(super) struct Lane {
 impl Lane {
     /// The frames' contents. Refuses one that does not belong here: no answer can be right after it.
     pub fn parse(&self, partitions: u32) -> Result<Vec<Frame<'_>>, Error> {
-        let parse = |stored: &'_ StoredFrame| -> Result<(), Error> {
-            let council = stored.parse()?.council.to_owned();
-            match partition_of(&council, partitions) == self.partition {
-                true => Ok(()),
-                false => Err(self.error(stored, format!("council {council} does not live in that partition"))),
+        let parse = |stored| -> Result<Frame<'_>, Error> {
+            let frame = StoredFrame::parse(stored)?;
+            match partition_of(frame.council, partitions) == self.partition {
+                true => Ok(frame),
+                false => Err(self.error(stored, format!("council {} does not live in that partition", frame.council))),
             }
         };
-        self.frames.iter().try_for_each(parse)?;
-        self.frames.iter().map(|stored| stored.parse().map_err(Error::from)).collect()
+        self.frames.iter().map(parse).collect()
     }
 
     fn error(&self, stored: &StoredFrame, why: String) -> Error {
@@ -35,10 +34,10 @@ impl Lane {
     }
 
     /// Where the cursor stands once the books are as given, and how many frames from the front are then wholly folded.
-    pub fn advance(&self, frames: &[Frame<'_>], books: &FxHashMap<String, Council>) -> (Cursor, usize) {
+    pub fn advance(&self, frames: &[Frame<'_>], book: impl Fn(&str) -> Option<Book>) -> (Cursor, usize) {
         let (mut next, mut last, mut done) = ((self.cursor.next_offset, self.cursor.next_index), None, 0);
         for (stored, frame) in self.frames.iter().zip(frames) {
-            let at = books.get(frame.council).filter(|council| council.book.partition == self.partition).map(|council| council.book.at());
+            let at = book(frame.council).map(|book| book.at());
             let end = (stored.offset, frame.records.len() as u32 - 1); // a frame has a record
             match at {
                 Some(at) if at >= end => {

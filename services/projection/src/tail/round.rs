@@ -9,12 +9,13 @@ use crate::projection::Shared;
 use crate::store::Batch;
 use crate::store::meta::Cursor;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tandem_domain::fold::{Folded, Intake, fold};
+use tandem_domain::rows::Book;
 use tandem_domain::tables::{Sink, Table};
-use tandem_log::Frame;
+use tandem_log::{Frame, StoredFrame};
 
 /// How long a stop may take to be noticed.
 const WAIT: Duration = Duration::from_millis(100);
@@ -23,6 +24,8 @@ const WAIT: Duration = Duration::from_millis(100);
 pub(super) struct Tail<'a> {
     shared: &'a Shared,
     lanes: Vec<Lane>,
+    /// What was read and is in no lane yet.
+    ahead: VecDeque<StoredFrame>,
     books: FxHashMap<String, Council>,
     /// Councils with cures that are due. They go on in every round, with new records or without.
     curing: BTreeSet<String>,
@@ -50,7 +53,7 @@ impl<'a> Tail<'a> {
         };
         let lanes = (0..shared.source.partitions()).map(lane).collect::<Result<Vec<_>, _>>()?;
         let trim = Trim::new(shared.options.trim_after_bytes, &lanes);
-        Ok(Self { shared, lanes, books, curing, trim })
+        Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, trim })
     }
 
     /// Waits for something to do, for a short while, and does it.
@@ -78,27 +81,30 @@ impl<'a> Tail<'a> {
 
     /// Moves frames that were read ahead into their lanes, up to the bounds of a round.
     fn take(&mut self, ahead: &Receiver<Ahead>) -> Result<(), Error> {
-        let waiting = || self.lanes.iter().flat_map(|lane| &lane.frames);
-        // A record of the smallest useful event takes about this much: no need to parse frames twice to bound a round.
+        // An event of the smallest useful kind takes about this much: no need to parse frames twice to bound a round.
         let records_bytes = self.shared.options.round_records.saturating_mul(128);
         let bytes_max = self.shared.options.round_bytes.min(records_bytes);
-        let mut bytes: usize = waiting().map(|frame| frame.bytes.len()).sum();
-        let mut timeout = if self.is_idle() { WAIT } else { Duration::ZERO };
+        let mut bytes: usize = self.lanes.iter().flat_map(|lane| &lane.frames).map(|frame| frame.bytes.len()).sum();
         while bytes < bytes_max {
-            let frames = match ahead.recv_timeout(timeout) {
-                Ok(frames) => frames?,
-                Err(RecvTimeoutError::Timeout) => return Ok(()),
-                // The reader has ended: it was told to stop, or it has said why before.
-                Err(RecvTimeoutError::Disconnected) if self.shared.stopping() => return Ok(()),
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::Stopped("the thread that reads the log ended".into())),
-            };
-            timeout = Duration::ZERO;
-            for frame in frames {
-                bytes += frame.bytes.len();
-                self.lanes[frame.partition as usize].frames.push_back(frame);
+            if self.ahead.is_empty() {
+                self.ahead = self.receive(ahead)?.into();
             }
+            let Some(frame) = self.ahead.pop_front() else { break };
+            bytes += frame.bytes.len();
+            self.lanes[frame.partition as usize].frames.push_back(frame);
         }
         Ok(())
+    }
+
+    /// Frames that were read ahead. Waits a short while for some if there is nothing else to do.
+    fn receive(&self, ahead: &Receiver<Ahead>) -> Result<Vec<StoredFrame>, Error> {
+        match ahead.recv_timeout(if self.is_idle() { WAIT } else { Duration::ZERO }) {
+            Ok(frames) => frames,
+            Err(RecvTimeoutError::Timeout) => Ok(Vec::new()),
+            // The reader has ended: it was told to stop, or it has said why before.
+            Err(RecvTimeoutError::Disconnected) if self.shared.stopping() => Ok(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Stopped("the thread that reads the log ended".into())),
+        }
     }
 
     /// Which records each council takes: all that its book does not have yet.
@@ -141,13 +147,9 @@ impl<'a> Tail<'a> {
 
     /// Each lane's new cursor, and how many of its frames are done with.
     fn advance(&self, parsed: &[Vec<Frame<'_>>], folded: &[(String, Folded)]) -> Vec<(Cursor, usize)> {
-        let books: FxHashMap<String, Council> = parsed
-            .iter()
-            .flatten()
-            .filter_map(|frame| self.books.get(frame.council).map(|own| (frame.council.to_owned(), *own)))
-            .chain(folded.iter().map(|(council, folded)| (council.clone(), Council::of(folded))))
-            .collect();
-        self.lanes.iter().zip(parsed).map(|(lane, frames)| lane.advance(frames, &books)).collect()
+        let new: FxHashMap<&str, Book> = folded.iter().map(|(council, folded)| (council.as_str(), folded.book)).collect();
+        let book = |council: &str| new.get(council).copied().or_else(|| self.books.get(council).map(|own| own.book));
+        self.lanes.iter().zip(parsed).map(|(lane, frames)| lane.advance(frames, book)).collect()
     }
 
     fn commit(&self, mut batch: Batch<'_>, advanced: &[(Cursor, usize)]) -> Result<(), Error> {

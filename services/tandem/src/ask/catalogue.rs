@@ -3,11 +3,13 @@
 use super::facts;
 use super::shown::{Reflects, bare, reach, side};
 use super::{Asking, answered};
+use crate::client::Server;
 use crate::output::number::{NO_VALUE, grouped, money};
 use crate::output::table::Table;
 use crate::output::{Document, Format};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tandem_proto::v1::catalogue_item::Definition;
 use tandem_proto::v1::{AreaDefined, CatalogueItem, CatalogueKind, GetCatalogueRequest, ValuationPublished};
@@ -37,7 +39,7 @@ enum Command {
     /// Valuations and their rates
     Valuations(List),
     /// Records the definitions of catalogue files
-    Record(crate::import::catalogue::Args),
+    Record(Record),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +53,29 @@ struct List {
     format: Format,
 }
 
+/// Records catalogue files, e.g. the starter catalogue, as one council's definitions
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  tandem catalogue record --council E09000001 catalogue.toml
+
+The same file twice records nothing twice.")]
+struct Record {
+    #[command(flatten)]
+    server: Server,
+    /// The council
+    #[arg(long, short)]
+    council: String,
+    /// Catalogue files (TOML)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+async fn record(args: Record) -> anyhow::Result<ExitCode> {
+    let _ = args;
+    anyhow::bail!("not there yet")
+}
+
 /// Asks and prints, or records.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (kind, list) = match args.command {
@@ -59,7 +84,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Indicators(list) => (CatalogueKind::Indicator, list),
         Command::Areas(list) => (CatalogueKind::Area, list),
         Command::Valuations(list) => (CatalogueKind::Valuation, list),
-        Command::Record(args) => return crate::import::catalogue::record(args).await,
+        Command::Record(args) => return record(args).await,
     };
     let mut asker = list.asking.connect().await?;
     let at_least = list.asking.at_least;

@@ -152,7 +152,7 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         SideName::State => Side::State.into(),
     };
     // The ledger reads no clock: what day it is, the one who asks says.
-    let today = || args.today.clone().unwrap_or_else(|| jiff::Zoned::now().date().to_string());
+    let today = || args.today.clone().unwrap_or_else(|| jiff::ZonedDateTime::now().date().to_string());
     Ok(QueryValueRequest {
         scope: Some(Scope {
             councils: args.council.clone(),

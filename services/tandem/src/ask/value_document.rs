@@ -269,7 +269,11 @@ impl ValueDocument {
     /// Rows by keys, a column per figure, and beside it what it rests on where that is not always all.
     fn matrix(&self) -> String {
         let columns = self.columns();
-        let mut table = self.rows.iter().take(1).flat_map(|row| &row.keys).fold(Table::new(), |table, key| table.left(&key.dimension));
+        // What only overlaps the period has one key more, its period, if none was asked.
+        let longest = self.rows.iter().map(|row| &row.keys).reduce(|longest, keys| if keys.len() > longest.len() { keys } else { longest });
+        let width = longest.map_or(0, Vec::len);
+        let mut table = longest.into_iter().flatten().fold(Table::new(), |table, key| table.left(&key.dimension));
+        let padded = |keys: Vec<String>| keys.into_iter().chain(std::iter::repeat(String::new())).take(width);
         for (header, rests) in &columns {
             table = table.right(header);
             if *rests {
@@ -286,12 +290,10 @@ impl ValueDocument {
             columns.iter().flat_map(shown).collect()
         };
         for row in &self.rows {
-            table.row(row.keys.iter().map(Key::shown).chain(cells(row)).collect());
+            table.row(padded(row.keys.iter().map(Key::shown).collect()).chain(cells(row)).collect());
         }
         if let Some(total) = &self.total {
-            let width = self.rows.first().map_or(0, |row| row.keys.len());
-            let keys = (0..width).map(|index| if index == 0 { "all".to_string() } else { String::new() });
-            table.last(keys.chain(cells(total)).collect());
+            table.last(padded(vec!["all".into()]).chain(cells(total)).collect());
         }
         table.render()
     }
@@ -342,3 +344,7 @@ impl ValueDocument {
         notes + &reach(&self.reflects)
     }
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;

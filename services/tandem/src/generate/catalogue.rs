@@ -77,7 +77,7 @@ static KINDS: [Kind; 10] = [
     Kind { id: "streets/reports", name: "Street reports", mode: ServiceMode::Transactional, actors: ActorKind::Person, citizen: ("reports", Items, Inform), state: ("repairs", Minutes, Deliver), season: Season::Weekdays, citizen_source: "report-app", state_source: "works-system", latency_days: 60, share: 120 },
     Kind { id: "safety/incidents", name: "Incidents reported", mode: ServiceMode::ExpertLed, actors: ActorKind::Person, citizen: ("reports", Items, Inform), state: ("officer-time", Minutes, Deliver), season: Season::Weekends, citizen_source: "report-app", state_source: "case-system", latency_days: 90, share: 60 },
     Kind { id: "health/prevention", name: "Prevention in the community", mode: ServiceMode::ExpertLed, actors: ActorKind::Person, citizen: ("self-checks", Minutes, Deliver), state: ("consultations", Minutes, Deliver), season: Season::Weekdays, citizen_source: "health-app", state_source: "clinic-system", latency_days: 21, share: 60 },
-    Kind { id: "libraries/volunteering", name: "Volunteers in libraries", mode: ServiceMode::Relational, actors: ActorKind::Person, citizen: ("hours", Minutes, Deliver), state: ("staff-support", Minutes, Deliver), season: Season::Saturdays, citizen_source: "rota", state_source: "library-system", latency_days: 0, share: 40 },
+    Kind { id: "libraries/volunteering", name: "Volunteers in libraries", mode: ServiceMode::Relational, actors: ActorKind::Person, citizen: ("shifts", Minutes, Deliver), state: ("staff-support", Minutes, Deliver), season: Season::Saturdays, citizen_source: "rota", state_source: "library-system", latency_days: 0, share: 40 },
     Kind { id: "parks/friends", name: "Friends of parks", mode: ServiceMode::Relational, actors: ActorKind::Group, citizen: ("work-days", Minutes, Deliver), state: ("materials", Pence, Deliver), season: Season::Outdoors, citizen_source: "rota", state_source: "finance-system", latency_days: 30, share: 30 },
     Kind { id: "housing/upkeep", name: "Upkeep of homes", mode: ServiceMode::Transactional, actors: ActorKind::Household, citizen: ("reports", Items, Inform), state: ("repairs", Minutes, Deliver), season: Season::Winter, citizen_source: "report-app", state_source: "housing-system", latency_days: 40, share: 40 },
     Kind { id: "democracy/assemblies", name: "Assemblies and votes", mode: ServiceMode::Relational, actors: ActorKind::Person, citizen: ("votes", Items, Govern), state: ("facilitation", Minutes, Govern), season: Season::Monthly, citizen_source: "vote-system", state_source: "council-system", latency_days: 3, share: 10 },
@@ -125,7 +125,7 @@ pub struct Catalogue {
     pub areas: Vec<String>,
 }
 
-/// Until when the first prices of the dated list hold, and the areas' vintage.
+/// Vintage of the areas.
 const AREA_VINTAGE: &str = "synthetic-1";
 
 impl Catalogue {

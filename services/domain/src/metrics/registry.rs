@@ -1,0 +1,155 @@
+//! Every metric, once.
+
+use super::{Dimension, Filter, MINOR, Metric, Needs, figures};
+
+const ANYTHING: &[Dimension] = &Dimension::ALL;
+const HOME: &[Dimension] = &[Dimension::Council, Dimension::Service, Dimension::Area, Dimension::Month, Dimension::Quarter, Dimension::Year];
+const ANY_FILTER: &[Filter] = &[Filter::Services, Filter::Measures, Filter::Sides, Filter::Areas, Filter::Evidence, Filter::Period];
+const HOME_FILTER: &[Filter] = &[Filter::Services, Filter::Areas, Filter::Period];
+
+const NOTHING: Needs = Needs { cells: false, exchanges: false, exchange_values: false, participants: false, valuation: false };
+const CELLS: Needs = Needs { cells: true, ..NOTHING };
+const VALUE: Needs = Needs { valuation: true, ..CELLS };
+const EXCHANGES: Needs = Needs { exchanges: true, ..NOTHING };
+const EXCHANGE_VALUES: Needs = Needs { exchange_values: true, ..EXCHANGES };
+const RECIPROCITY: Needs = Needs { valuation: true, ..EXCHANGE_VALUES };
+const PARTICIPANTS: Needs = Needs { participants: true, ..NOTHING };
+
+/// Every metric, in the order in which they are shown.
+pub const ALL: &[Metric] = &[
+    Metric {
+        name: "quantity",
+        definition: "Sum of the quantities of each measure, one part per base measure; quantities of its contra measures are subtracted. \
+            Different measures are never added. Exact: nothing is rounded.",
+        unit: "the measure's",
+        denominator: "",
+        needs: CELLS,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::quantity,
+    },
+    Metric {
+        name: "entries",
+        definition: "Number of contributions and state inputs that have their effect: neither in suspense nor reversed. Exact.",
+        unit: "{entry}",
+        denominator: "",
+        needs: CELLS,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::entries,
+    },
+    Metric {
+        name: "citizen_value",
+        definition: "C = Σ quantity × rate over all contributions that have a price in the valuation; contra measures count negative. At the \
+            valuation's low, central and high rates, each rounded once from its exact sum to the minor unit, half to even, so that parts may \
+            not add up to totals. No value where nothing has a price: what has none is coverage, never zero.",
+        unit: MINOR,
+        denominator: "",
+        needs: VALUE,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::citizen_value,
+    },
+    Metric {
+        name: "state_value",
+        definition: "G = Σ quantity × rate over all state inputs that have a price in the valuation; money in its currency is worth itself; contra \
+            measures count negative. Rates, rounding and missing prices as in citizen_value.",
+        unit: MINOR,
+        denominator: "",
+        needs: VALUE,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::state_value,
+    },
+    Metric {
+        name: "co_produced_value",
+        definition: "Σ quantity × rate over the contributions and state inputs of two-sided exchanges: those in which, in the whole council, both \
+            sides have an entry that has its effect. Rates, rounding and missing prices as in citizen_value; coverage is of matched entries.",
+        unit: MINOR,
+        denominator: "",
+        needs: VALUE,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::co_produced_value,
+    },
+    Metric {
+        name: "citizen_share",
+        definition: "C ÷ (C + G) at the central rates. No value if one side has entries of which none has a price. Rounded once to 6 decimal places, \
+            half to even.",
+        unit: "1",
+        denominator: "C + G, value of both sides",
+        needs: VALUE,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::citizen_share,
+    },
+    Metric {
+        name: "leverage",
+        definition: "C ÷ G at the central rates: what citizens give for each unit of the state's value. No value if one side has entries of which \
+            none has a price. Rounded once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "G, value of the state's side",
+        needs: VALUE,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::leverage,
+    },
+    Metric {
+        name: "reciprocity",
+        definition: "Σ 2·min(c, g) ÷ Σ (c + g) at the central rates, 0 to 1, over exchanges taken whole, by home; c and g are the value of an exchange's \
+            two sides, and a side that contra measures make negative counts as 0. Exchanges with an entry that has no price are left out and \
+            are coverage. Rounded once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "Σ (c + g), value of both sides of the exchanges",
+        needs: RECIPROCITY,
+        group_by: HOME,
+        filters: HOME_FILTER,
+        figures: figures::reciprocity,
+    },
+    Metric {
+        name: "response_rate",
+        definition: "Two-sided exchanges ÷ all exchanges opened (with an entry that has its effect), by number and by home: needs no price. Rounded \
+            once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "exchanges opened",
+        needs: EXCHANGES,
+        group_by: HOME,
+        filters: HOME_FILTER,
+        figures: figures::response_rate,
+    },
+    Metric {
+        name: "one_sided",
+        definition: "Exchanges on one side only, by home, whose first day is at least so many days before the day given: how many on each side and, \
+            with a valuation, the value of those among them of which every entry has a price, at low, central and high rates, each rounded once \
+            to the minor unit, half to even.",
+        unit: "{exchange}",
+        denominator: "",
+        needs: EXCHANGE_VALUES,
+        group_by: HOME,
+        filters: HOME_FILTER,
+        figures: figures::one_sided,
+    },
+    Metric {
+        name: "match_latency",
+        definition: "Whole days from the first day of the one side to the first day of the other, of two-sided exchanges, by home: median (p50) and \
+            90th percentile (p90) by nearest rank, the smallest number of days that at least half (nine tenths) of the exchanges do not exceed, \
+            from the exact histogram. Nothing is rounded.",
+        unit: "d",
+        denominator: "",
+        needs: EXCHANGES,
+        group_by: HOME,
+        filters: HOME_FILTER,
+        figures: figures::match_latency,
+    },
+    Metric {
+        name: "participants",
+        definition: "Distinct actors with a contribution that has its effect. Contributions without an actor count in coverage only; if none has an \
+            actor there is no value. Over several councils the sum of theirs: an actor of two councils counts twice. Exact.",
+        unit: "{actor}",
+        denominator: "",
+        needs: PARTICIPANTS,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: figures::participants,
+    },
+];

@@ -1,0 +1,9 @@
+//! The projection against a log in memory: whatever befalls it, it gives the same rows, says that it cannot, or refuses to start.
+
+mod answers;
+mod damage;
+mod history;
+mod positions;
+mod restarts;
+mod streams;
+mod support;

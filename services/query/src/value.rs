@@ -1,0 +1,181 @@
+//! An answer: partial results from every council at once, added exactly, and turned into figures.
+
+use crate::books::Transport;
+use crate::front::Front;
+use crate::labels::{Names, kind_of};
+use crate::page;
+use crate::question::Question;
+use crate::upstream::Deadline;
+use futures::stream::{StreamExt, TryStreamExt, iter};
+use std::collections::HashMap;
+use tandem_domain::metrics::{Answer, Coverage, Figure, Metric, Money, Partial};
+use tandem_proto::v1::{self, CouncilReflected, Dimension, GroupKey, MetricDefinition, MetricValue, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_wire::status::Failure;
+use tonic::Status;
+
+/// What one council's projection answered.
+struct OfCouncil {
+    answer: Answer,
+    reflects: CouncilReflected,
+}
+
+/// The page of an answer that is asked for. The whole is computed for each: a page reflects at least what the one before did only if its
+/// question says so in `at_least`.
+pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<QueryValueResponse, Status> {
+    let councils = scatter(front, question, deadline).await?;
+    same_valuation(&councils)?;
+    let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
+    let mut answer = add(answers)?;
+    answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
+    let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
+    let money = Money { currency, denominator: answer.denominator };
+    let row = |group: &Partial| figures(question.metrics(), group, money);
+    let (mut rows, next_page_token) = page::cut(&answer.groups, question.after(), question.rows_max(), question.digest(), row);
+    name(front, question, &reflects, &mut rows, deadline).await?;
+    Ok(QueryValueResponse {
+        rows,
+        total: question.after().is_none().then(|| row(&answer.total)),
+        definitions: question.metrics().iter().map(|metric| definition(metric, currency)).collect(),
+        valuation: answer.valuation.as_ref().map(|used| ValuationRef { id: used.id.clone(), version: used.version }),
+        currency: currency.into(),
+        reflects,
+        next_page_token,
+    })
+}
+
+/// Asks for every council, several at the same time; answers stand in the order of the councils.
+async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<Vec<OfCouncil>, Status> {
+    let ask = |council: String| async move {
+        let mut client = front.books.of(&council);
+        let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
+        let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
+        Ok(OfCouncil { answer: standin(answer)?, reflects })
+    };
+    iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
+}
+
+/// Councils publish their valuations themselves, so the newest version of a name need not be the same everywhere.
+fn same_valuation(councils: &[OfCouncil]) -> Result<(), Failure> {
+    let Some((first, others)) = councils.split_first() else {
+        return Ok(());
+    };
+    let Some(other) = others.iter().find(|other| other.answer.valuation != first.answer.valuation) else {
+        return Ok(());
+    };
+    let name = |council: &OfCouncil| match &council.answer.valuation {
+        Some(used) => format!("{} has {}@{} in {}", council.reflects.council, used.id, used.version, used.currency),
+        None => format!("{} has none", council.reflects.council),
+    };
+    Err(Failure::Precondition {
+        reason: "DIFFERENT_VALUATIONS",
+        subject: "valuation".into(),
+        description: format!(
+            "valuation: the councils have different ones, {} and {}: name a version that all have, or ask each council by itself",
+            name(first),
+            name(other)
+        ),
+    })
+}
+
+/// Adds answers pair by pair, so that many councils with many groups are not copied once for each.
+fn add(mut answers: Vec<Answer>) -> Result<Answer, Failure> {
+    while answers.len() > 1 {
+        let mut sums = Vec::with_capacity(answers.len().div_ceil(2));
+        let mut pairs = answers.into_iter();
+        while let Some(mut sum) = pairs.next() {
+            if let Some(other) = pairs.next() {
+                sum.merge(other).map_err(mismatch)?;
+            }
+            sums.push(sum);
+        }
+        answers = sums;
+    }
+    answers.pop().ok_or_else(|| Failure::Internal("a question without councils passed its check".into()))
+}
+
+fn mismatch(mismatch: tandem_domain::metrics::Mismatch) -> Failure {
+    Failure::Precondition { reason: "ANSWERS_DO_NOT_ADD_UP", subject: "scope.councils".into(), description: mismatch.to_string() }
+}
+
+/// A group's figures, in the order of the metrics.
+fn figures(metrics: &[&'static Metric], group: &Partial, money: Money<'_>) -> ValueRow {
+    let values = metrics.iter().flat_map(|metric| metric.evaluate(group, money)).map(value).collect();
+    ValueRow { keys: page::sent(&group.keys), values }
+}
+
+fn value(figure: Figure) -> MetricValue {
+    MetricValue {
+        metric: figure.metric.into(),
+        part: figure.part,
+        unit: figure.unit,
+        central: figure.central,
+        low: figure.low,
+        high: figure.high,
+        numerator: figure.numerator,
+        denominator: figure.denominator,
+        coverage: figure.coverage.map(coverage),
+    }
+}
+
+fn coverage(coverage: Coverage) -> v1::Coverage {
+    let Coverage { of, covered, total, unpriced_measures } = coverage;
+    v1::Coverage { of: of.into(), covered, total, unpriced_measures }
+}
+
+fn definition(metric: &Metric, currency: &str) -> MetricDefinition {
+    MetricDefinition {
+        name: metric.name.into(),
+        definition: metric.definition.into(),
+        unit: metric.unit_in(currency),
+        denominator: metric.denominator.into(),
+    }
+}
+
+/// Puts names beside ids. Where councils differ in them, a row of one council has that council's, and any other row the first council's
+/// that has one.
+async fn name<T: Transport>(
+    front: &Front<T>,
+    question: &Question,
+    reflects: &[CouncilReflected],
+    rows: &mut [ValueRow],
+    deadline: Deadline,
+) -> Result<(), Status> {
+    rows.iter_mut().flat_map(|row| &mut row.keys).for_each(name_span);
+    let dimensions = question.dimensions().iter().filter_map(|dimension| Dimension::try_from(*dimension as i32).ok());
+    for dimension in dimensions.filter(|_| !rows.is_empty()) {
+        let Some(kind) = kind_of(dimension) else { continue };
+        let read = |at: &CouncilReflected| {
+            let (at, client) = (at.clone(), front.books.of(&at.council));
+            async move { Ok::<_, Status>((at.council.clone(), front.labels.names(client, &at, kind, deadline).await?)) }
+        };
+        let read: Vec<_> = reflects.iter().map(read).collect();
+        let names: Vec<(String, Names)> = iter(read).buffered(front.limits.councils_at_once.max(1)).try_collect().await?;
+        let by_council: HashMap<&str, &Names> = names.iter().map(|(council, names)| (council.as_str(), names)).collect();
+        for row in rows.iter_mut() {
+            let council = row.keys.iter().find(|key| key.dimension() == Dimension::Council).map(|key| key.value.clone());
+            for key in row.keys.iter_mut().filter(|key| key.dimension() == dimension) {
+                let found = match &council {
+                    Some(council) => by_council.get(council.as_str()).and_then(|names| names.get(&key.value)),
+                    None => names.iter().find_map(|(_, names)| names.get(&key.value)),
+                };
+                key.label = found.cloned().unwrap_or_default();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A span that is longer than the unit asked says so: "2019, whole year".
+fn name_span(key: &mut GroupKey) {
+    if !key.coarser {
+        return;
+    }
+    key.label = match key.value.len() {
+        _ if key.value == "ever" => "longer than a year".into(),
+        4 => format!("{}, whole year", key.value),
+        7 if key.value.contains('Q') => format!("{}, whole quarter", key.value),
+        7 => format!("{}, whole month", key.value),
+        _ => String::new(),
+    };
+}
+fn standin(_: tandem_proto::internal::v1::AggregateResponse) -> Result<Answer, Failure> { Err(Failure::NotFound(String::new())) }

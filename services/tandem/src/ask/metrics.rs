@@ -1,0 +1,108 @@
+//! `tandem metrics`: the registry, which needs no server.
+
+use crate::output::table::Table;
+use crate::output::{Document, Format};
+use serde::Serialize;
+use std::process::ExitCode;
+use tandem_domain::metrics::{ALL, Dimension, Metric};
+
+/// Lists the metrics: how each is defined, what it needs and what it may be grouped by
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tandem metrics
+  tandem metrics reciprocity
+  tandem metrics --json")]
+pub struct Args {
+    /// Only this metric, in full
+    name: Option<String>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Prints them.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let metrics = match &args.name {
+        None => ALL.iter().map(Shown::from).collect(),
+        Some(name) => {
+            let found = tandem_domain::metrics::find(name);
+            vec![Shown::from(found.map_err(|unknown| anyhow::anyhow!("{name} {unknown}; `tandem metrics` lists them all"))?)]
+        }
+    };
+    args.format.print(&Metrics { metrics })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Metrics. The field names are those of the JSON document and stay.
+#[derive(Debug, Serialize)]
+struct Metrics {
+    metrics: Vec<Shown>,
+}
+
+/// One metric.
+#[derive(Debug, Serialize)]
+struct Shown {
+    name: &'static str,
+    definition: &'static str,
+    unit: &'static str,
+    denominator: Option<&'static str>,
+    needs_valuation: bool,
+    group_by: Vec<&'static str>,
+}
+
+impl From<&Metric> for Shown {
+    fn from(metric: &Metric) -> Self {
+        Self {
+            name: metric.name,
+            definition: metric.definition,
+            unit: metric.unit,
+            denominator: Some(metric.denominator).filter(|denominator| !denominator.is_empty()),
+            needs_valuation: metric.needs.valuation,
+            group_by: metric.group_by.iter().map(|dimension| dimension.name()).collect(),
+        }
+    }
+}
+
+impl Shown {
+    /// "anything", or the dimensions.
+    fn groups(&self) -> String {
+        if self.group_by.len() == Dimension::ALL.len() { "anything".into() } else { self.group_by.join(", ") }
+    }
+
+    fn unit(&self) -> &str {
+        match self.unit {
+            "1" => "ratio",
+            "{minor}" => "money",
+            unit => unit.trim_start_matches('{').trim_end_matches('}'),
+        }
+    }
+}
+
+impl Document for Metrics {
+    fn text(&self) -> String {
+        if let [only] = self.metrics.as_slice() {
+            let needs = if only.needs_valuation { "needs a valuation" } else { "needs no valuation" };
+            return format!("{}, {}, {needs}, grouped by {}\n\n{}\n", only.name, only.unit(), only.groups(), only.definition);
+        }
+        let mut table = Table::new().left("metric").left("unit").left("valuation").left("grouped by");
+        for metric in &self.metrics {
+            let needs = if metric.needs_valuation { "needed" } else { "" };
+            table.row(vec![metric.name.into(), metric.unit().into(), needs.into(), metric.groups()]);
+        }
+        format!("{}\n`tandem metrics NAME` says how one is defined\n", table.render())
+    }
+
+    fn csv(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let row = |metric: &Shown| {
+            vec![
+                metric.name.into(),
+                metric.unit.into(),
+                metric.denominator.unwrap_or_default().into(),
+                metric.needs_valuation.to_string(),
+                metric.group_by.join(" "),
+                metric.definition.into(),
+            ]
+        };
+        (vec!["name", "unit", "denominator", "needs_valuation", "group_by", "definition"], self.metrics.iter().map(row).collect())
+    }
+}

@@ -1,0 +1,216 @@
+use super::*;
+use crate::output::Format;
+use tandem_proto::v1::{CouncilReflected, GroupKey, MetricDefinition, MetricValue, ValuationRef, ValueRow};
+
+fn key(dimension: Dimension, value: &str, label: &str) -> GroupKey {
+    GroupKey { dimension: dimension.into(), value: value.into(), label: label.into(), coarser: false, overlaps: false }
+}
+
+fn value(central: Option<&str>, priced: (u64, u64), unpriced: &[&str]) -> MetricValue {
+    MetricValue {
+        metric: "citizen_value".into(),
+        unit: "GBP{minor}".into(),
+        central: central.map(String::from),
+        low: central.map(|_| "100000".into()),
+        high: central.map(|_| "150000".into()),
+        coverage: Some(v1::Coverage {
+            of: "entries with a price".into(),
+            covered: priced.0,
+            total: priced.1,
+            unpriced_measures: unpriced.iter().map(|measure| measure.to_string()).collect(),
+        }),
+        ..Default::default()
+    }
+}
+
+fn rate(central: Option<&str>) -> MetricValue {
+    MetricValue {
+        metric: "response_rate".into(),
+        unit: "1".into(),
+        central: central.map(String::from),
+        numerator: Some("5".into()),
+        denominator: Some("7".into()),
+        ..Default::default()
+    }
+}
+
+fn definition(name: &str) -> MetricDefinition {
+    MetricDefinition { name: name.into(), definition: "in words".into(), unit: "1".into(), denominator: String::new() }
+}
+
+fn answer() -> QueryValueResponse {
+    let mut year = key(Dimension::Month, "2019", "2019, whole year");
+    year.coarser = true;
+    QueryValueResponse {
+        rows: vec![
+            ValueRow {
+                keys: vec![key(Dimension::Service, "tutoring", "Homework \u{1b}help"), key(Dimension::Month, "2025-03", "")],
+                values: vec![value(Some("123450"), (71, 100), &["driving"]), rate(Some("0.714286"))],
+            },
+            ValueRow { keys: vec![key(Dimension::Service, "waste/recycling", ""), year], values: vec![value(None, (0, 9), &["sorting"]), rate(None)] },
+        ],
+        total: Some(ValueRow { keys: vec![], values: vec![value(Some("123450"), (71, 109), &["driving", "sorting"]), rate(Some("0.714286"))] }),
+        definitions: vec![definition("citizen_value"), definition("response_rate")],
+        valuation: Some(ValuationRef { id: "uk-floor".into(), version: 2 }),
+        currency: "GBP".into(),
+        reflects: vec![CouncilReflected {
+            council: "E09000001".into(),
+            position: "token".into(),
+            entries: 1_234,
+            book_time_us: 1_740_830_400_000_000,
+        }],
+        next_page_token: String::new(),
+    }
+}
+
+#[test]
+fn groups_are_a_table_with_its_footnotes() {
+    let text = Format::default().render(&ValueDocument::from(answer())).unwrap();
+    let expected = "\
+service          month               citizen_value               response_rate
+───────────────  ──────────────────  ─────────────  ───────────  ─────────────
+Homework \u{FFFD}help   2025-03                 £1,234.50  71 % priced       0.714286
+waste/recycling  2019, whole year *              —  0 % priced               —
+───────────────  ──────────────────  ─────────────  ───────────  ─────────────
+all                                      £1,234.50  65 % priced       0.714286
+
+— no value, which is not zero: nothing of it has a price, or there is nothing to divide by
+* entries whose own span is longer than the unit asked; they are not spread over it
+without a price: driving, sorting
+valued by uk-floor@2, in GBP
+reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn without_groups_it_is_a_list() {
+    let mut answer = answer();
+    answer.rows = vec![ValueRow { keys: vec![], ..answer.total.clone().unwrap() }];
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    let expected = "\
+metric             value  range                  rests on
+─────────────  ─────────  ─────────────────────  ───────────
+citizen_value  £1,234.50  £1,000.00 – £1,500.00  65 % priced
+response_rate   0.714286
+
+without a price: driving, sorting
+valued by uk-floor@2, in GBP
+reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn what_only_overlaps_the_period_is_a_row_of_its_own() {
+    let mut answer = answer();
+    let mut year = key(Dimension::Year, "2019", "");
+    year.overlaps = true;
+    answer.rows = vec![
+        ValueRow { keys: vec![key(Dimension::Service, "a", "")], values: vec![rate(Some("0.500000"))] },
+        ValueRow { keys: vec![key(Dimension::Service, "a", ""), year], values: vec![rate(Some("0.250000"))] },
+    ];
+    answer.total = None;
+    answer.definitions.remove(0);
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    let expected = "\
+service  year    response_rate
+───────  ──────  ─────────────
+a                     0.500000
+a        2019 †       0.250000
+
+† entries whose span reaches beyond the period asked
+";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn json_keeps_every_field() {
+    let mut answer = answer();
+    answer.rows.truncate(1);
+    answer.rows[0].values.truncate(1);
+    answer.total = None;
+    answer.definitions.truncate(1);
+    let text = Format { json: true, csv: false }.render(&ValueDocument::from(answer)).unwrap();
+    let expected = r#"{
+  "rows": [
+    {
+      "keys": [
+        {
+          "dimension": "service",
+          "value": "tutoring",
+          "label": "Homework \u001bhelp",
+          "coarser": false,
+          "overlaps": false
+        },
+        {
+          "dimension": "month",
+          "value": "2025-03",
+          "label": null,
+          "coarser": false,
+          "overlaps": false
+        }
+      ],
+      "values": [
+        {
+          "metric": "citizen_value",
+          "part": null,
+          "unit": "GBP{minor}",
+          "central": "123450",
+          "low": "100000",
+          "high": "150000",
+          "numerator": null,
+          "denominator": null,
+          "coverage": {
+            "of": "entries with a price",
+            "covered": 71,
+            "total": 100,
+            "unpriced_measures": [
+              "driving"
+            ]
+          }
+        }
+      ]
+    }
+  ],
+  "total": null,
+  "definitions": [
+    {
+      "name": "citizen_value",
+      "definition": "in words",
+      "unit": "1",
+      "denominator": null
+    }
+  ],
+  "valuation": {
+    "id": "uk-floor",
+    "version": 2
+  },
+  "currency": "GBP",
+  "reflects": [
+    {
+      "council": "E09000001",
+      "position": "token",
+      "entries": 1234,
+      "book_time": "2025-03-01T12:00:00Z"
+    }
+  ]
+}
+"#;
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn csv_has_a_line_for_every_figure() {
+    let text = Format { json: false, csv: true }.render(&ValueDocument::from(answer())).unwrap();
+    let expected = "\
+row,keys,labels,metric,part,unit,central,low,high,numerator,denominator,covered,covered_of
+row,tutoring|2025-03,Homework \u{1b}help|,citizen_value,,GBP{minor},123450,100000,150000,,,71,100
+row,tutoring|2025-03,Homework \u{1b}help|,response_rate,,1,0.714286,,,5,7,,
+row,waste/recycling|2019,\"|2019, whole year\",citizen_value,,GBP{minor},,,,,,0,9
+row,waste/recycling|2019,\"|2019, whole year\",response_rate,,1,,,,5,7,,
+total,,,citizen_value,,GBP{minor},123450,100000,150000,,,71,109
+total,,,response_rate,,1,0.714286,,,5,7,,
+";
+    assert_eq!(text, expected);
+}

@@ -1,0 +1,97 @@
+//! The command line.
+
+use crate::{ask, bench, generate, import, logging, output, rebuild, serve};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A ledger of what citizens and the state give each other.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tandem",
+    version,
+    about,
+    after_help = "\
+Examples:
+  tandem serve
+  tandem import --help
+  tandem value --council E09000001 --metric response_rate,match_latency --by service
+
+A command finds its server by --server URL or TANDEM_SERVER. Exit status: 0 done, 1 failed, 2 not understood."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    /// Streams CSV files through the gateway
+    Import(import::Args),
+    Value(Box<ask::value::Args>),
+    Statement(ask::statement::Args),
+    Exchange(ask::exchange::Args),
+    Entry(ask::entry::Args),
+    Suspense(ask::suspense::Args),
+    Status(ask::status::Args),
+    Catalogue(ask::catalogue::Args),
+    Metrics(ask::metrics::Args),
+    Rebuild(rebuild::Args),
+    /// Records a synthetic council with known totals
+    Generate(generate::Args),
+    /// Measures throughput and latency
+    Bench(bench::Args),
+}
+
+/// Runs the command that the arguments name; its error is one line on standard error.
+pub fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_)) { "info" } else { "warn" });
+    match run(command) {
+        Ok(code) => code,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tandem: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Import(args) => import::run(args).await,
+            Command::Value(args) => ask::value::run(*args).await,
+            Command::Statement(args) => ask::statement::run(args).await,
+            Command::Exchange(args) => ask::exchange::run(args).await,
+            Command::Entry(args) => ask::entry::run(args).await,
+            Command::Suspense(args) => ask::suspense::run(args).await,
+            Command::Status(args) => ask::status::run(args).await,
+            Command::Catalogue(args) => ask::catalogue::run(args).await,
+            Command::Metrics(args) => ask::metrics::run(args),
+            Command::Rebuild(args) => rebuild::run(args).await,
+            Command::Generate(args) => generate::run(args).await,
+            Command::Bench(args) => bench::run(args).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The HTTP server: health checks for machines that do not speak gRPC, and metrics in Prometheus' text format.
+
+use super::{Parts, health, process};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::fmt::Write;
+use std::sync::Arc;
+use tandem_wire::auth::Authenticator;
+use tandem_wire::listen::{Tls, server};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+
+/// What the handlers need.
+#[derive(Clone)]
+struct Context {
+    parts: Arc<Parts>,
+    authenticator: Authenticator,
+}
+
+/// Serves until told to stop, with TLS if the gRPC server has it.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    authenticator: Authenticator,
+    parts: Arc<Parts>,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n") })
+        .with_state(Context { parts, authenticator });
+    server(tls.as_ref())?
+        .accept_http1(true)
+        .add_routes(Routes::from(router))
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+async fn ready(State(context): State<Context>) -> Response {
+    match health::unready(&context.parts) {
+        None => "ready\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    }
+}
+
+/// Counts tell something about a council: where there are tokens, one of them is needed.
+async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response {
+    if let Err(status) = context.authenticator.authenticate(&MetadataMap::from_headers(headers)) {
+        return (StatusCode::UNAUTHORIZED, format!("{}\n", status.message())).into_response();
+    }
+    let parts = &context.parts;
+    let mut text = String::new();
+    parts.gateway.render_metrics(&mut text);
+    render_log(parts, &mut text);
+    parts.projection.render_metrics(&mut text);
+    process::render(parts.started, &mut text);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+fn render_log(parts: &Parts, out: &mut String) {
+    let log = parts.log.statistics();
+    let families = [
+        ("tandem_log_commits_total", "counter", "Commits, each with one fsync.", log.commits),
+        ("tandem_log_frames_total", "counter", "Frames appended.", log.frames),
+        ("tandem_log_records_total", "counter", "Records appended.", log.records),
+        ("tandem_log_bytes_total", "counter", "Bytes of frames appended.", log.bytes),
+        ("tandem_log_queue_bytes", "gauge", "Bytes that wait to be made durable.", log.queue_bytes as u64),
+        ("tandem_log_appends_waiting", "gauge", "Appends that wait for room in the queue.", log.appends_waiting as u64),
+        ("tandem_log_failed", "gauge", "1 if a commit failed, so that the log takes no more appends.", u64::from(log.failed)),
+    ];
+    for (name, kind, help, value) in families {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Partial results between projection and query: the proto's messages, where amounts are decimal text, and the domain's, where they
+//! are integers. Both ends are of one release, so what does not convert is our own fault.
+
+use crate::status::Failure;
+use tandem_domain::event::Side;
+use tandem_domain::metrics::{
+    Amount, Answer, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, SidePartial, ValuationUsed,
+};
+use tandem_proto::internal::v1 as internal;
+use tandem_proto::v1;
+
+/// Asks a projection for what metrics need.
+pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
+    request.want_cells = needs.cells;
+    request.want_exchanges = needs.exchanges;
+    request.want_exchange_values = needs.exchange_values;
+    request.want_participants = needs.participants;
+}
+
+/// A projection's answer; `reflects` is added by who knows.
+pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> internal::AggregateResponse {
+    let (valuation, currency) = match answer.valuation {
+        Some(used) => (Some(v1::ValuationRef { id: used.id, version: used.version }), used.currency),
+        None => (None, String::new()),
+    };
+    internal::AggregateResponse {
+        groups: answer.groups.into_iter().map(to_partial).collect(),
+        total: Some(to_partial(answer.total)),
+        valuation,
+        currency,
+        amount_denominator: answer.denominator,
+        reflects,
+    }
+}
+
+/// What a projection answered, but for `reflects`.
+pub fn from_response(response: internal::AggregateResponse) -> Result<Answer, Failure> {
+    let used = |valuation: v1::ValuationRef| ValuationUsed { id: valuation.id, version: valuation.version, currency: response.currency };
+    Ok(Answer {
+        valuation: response.valuation.map(used),
+        groups: response.groups.into_iter().map(from_partial).collect::<Result<_, _>>()?,
+        total: from_partial(response.total.ok_or_else(|| strange("no total"))?)?,
+        denominator: Some(response.amount_denominator).filter(|denominator| *denominator > 0).ok_or_else(|| strange("no denominator"))?,
+    })
+}
+
+/// A key without its label, which the projection does not know.
+pub fn to_key(key: GroupKey) -> v1::GroupKey {
+    let GroupKey { dimension, value, coarser, overlaps } = key;
+    v1::GroupKey { dimension: dimension as i32, value, label: String::new(), coarser, overlaps }
+}
+
+/// A key; its label is dropped.
+pub fn from_key(key: v1::GroupKey) -> Result<GroupKey, Failure> {
+    let dimension = Dimension::from_number(key.dimension).ok_or_else(|| strange("an unknown dimension"))?;
+    Ok(GroupKey { dimension, value: key.value, coarser: key.coarser, overlaps: key.overlaps })
+}
+
+/// A figure as the public answer has it.
+pub fn to_value(figure: Figure) -> v1::MetricValue {
+    let coverage = figure.coverage.map(|coverage| v1::Coverage {
+        of: coverage.of.into(),
+        covered: coverage.covered,
+        total: coverage.total,
+        unpriced_measures: coverage.unpriced_measures,
+    });
+    v1::MetricValue {
+        metric: figure.metric.into(),
+        part: figure.part,
+        unit: figure.unit,
+        central: figure.central,
+        low: figure.low,
+        high: figure.high,
+        numerator: figure.numerator,
+        denominator: figure.denominator,
+        coverage,
+    }
+}
+
+/// A metric's definition as the public answer has it; `currency` is that of the valuation, empty if there is none.
+pub fn to_definition(metric: &Metric, currency: &str) -> v1::MetricDefinition {
+    v1::MetricDefinition {
+        name: metric.name.into(),
+        definition: metric.definition.into(),
+        unit: metric.unit_in(currency),
+        denominator: metric.denominator.into(),
+    }
+}
+
+fn strange(what: &str) -> Failure {
+    Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|_| strange("a number that is none"))
+}
+
+/// What one group adds up to, as a message.
+pub fn to_partial(partial: Partial) -> internal::Partial {
+    internal::Partial {
+        keys: partial.keys.into_iter().map(to_key).collect(),
+        measures: partial.measures.into_iter().map(to_measure).collect(),
+        citizen: Some(to_side(partial.citizen)),
+        state: Some(to_side(partial.state)),
+        exchanges: Some(to_exchanges(partial.exchanges)),
+        participants: partial.participants,
+        contributions: partial.contributions,
+        contributions_with_actor: partial.contributions_with_actor,
+    }
+}
+
+/// What one group adds up to, from a message. Parts that were not asked for may be unset.
+pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
+    let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
+    Ok(Partial {
+        keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
+        measures: partial.measures.into_iter().map(from_measure).collect::<Result<_, _>>()?,
+        citizen: side(partial.citizen)?,
+        state: side(partial.state)?,
+        exchanges: partial.exchanges.map_or(Ok(ExchangePartial::default()), from_exchanges)?,
+        participants: partial.participants,
+        contributions: partial.contributions,
+        contributions_with_actor: partial.contributions_with_actor,
+    })
+}
+
+fn to_amount(amount: Amount) -> Option<internal::Amount> {
+    Some(internal::Amount { low: amount.low.to_string(), central: amount.central.to_string(), high: amount.high.to_string() })
+}
+
+fn from_amount(amount: Option<internal::Amount>) -> Result<Amount, Failure> {
+    match amount {
+        Some(amount) => Ok(Amount { low: number(&amount.low)?, central: number(&amount.central)?, high: number(&amount.high)? }),
+        None => Ok(Amount::default()),
+    }
+}
+
+fn to_measure(measure: MeasurePartial) -> internal::MeasurePartial {
+    internal::MeasurePartial {
+        measure: measure.measure,
+        side: measure.side as i32,
+        unit: measure.unit,
+        quantity: measure.quantity.to_string(),
+        matched_quantity: measure.matched_quantity.to_string(),
+        count: measure.count,
+        matched_count: measure.matched_count,
+        priced_count: measure.priced_count,
+        matched_priced_count: measure.matched_priced_count,
+    }
+}
+
+fn from_measure(measure: internal::MeasurePartial) -> Result<MeasurePartial, Failure> {
+    let side = match measure.side() {
+        v1::Side::Citizen => Side::Citizen,
+        v1::Side::State => Side::State,
+        v1::Side::Unspecified => return Err(strange("a measure of no side")),
+    };
+    Ok(MeasurePartial {
+        side,
+        quantity: number(&measure.quantity)?,
+        matched_quantity: number(&measure.matched_quantity)?,
+        measure: measure.measure,
+        unit: measure.unit,
+        count: measure.count,
+        matched_count: measure.matched_count,
+        priced_count: measure.priced_count,
+        matched_priced_count: measure.matched_priced_count,
+    })
+}
+
+fn to_side(side: SidePartial) -> internal::SidePartial {
+    internal::SidePartial {
+        value: to_amount(side.value),
+        matched_value: to_amount(side.matched_value),
+        count: side.count,
+        priced_count: side.priced_count,
+        matched_count: side.matched_count,
+        matched_priced_count: side.matched_priced_count,
+    }
+}
+
+fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
+    Ok(SidePartial {
+        value: from_amount(side.value)?,
+        matched_value: from_amount(side.matched_value)?,
+        count: side.count,
+        priced_count: side.priced_count,
+        matched_count: side.matched_count,
+        matched_priced_count: side.matched_priced_count,
+    })
+}
+
+fn to_exchanges(exchanges: ExchangePartial) -> internal::ExchangePartial {
+    internal::ExchangePartial {
+        opened: exchanges.opened,
+        two_sided: exchanges.two_sided,
+        one_sided_citizen: exchanges.one_sided_citizen,
+        one_sided_state: exchanges.one_sided_state,
+        one_sided_citizen_value: to_amount(exchanges.one_sided_citizen_value),
+        one_sided_state_value: to_amount(exchanges.one_sided_state_value),
+        one_sided_priced: exchanges.one_sided_priced,
+        latencies: exchanges.latencies.into_iter().map(|(days, count)| internal::LatencyCount { days, count }).collect(),
+        reciprocal: to_amount(exchanges.reciprocal),
+        both_sides: to_amount(exchanges.both_sides),
+        priced: exchanges.priced,
+        unpriced_measures: exchanges.unpriced_measures,
+    }
+}
+
+fn from_exchanges(exchanges: internal::ExchangePartial) -> Result<ExchangePartial, Failure> {
+    Ok(ExchangePartial {
+        opened: exchanges.opened,
+        two_sided: exchanges.two_sided,
+        one_sided_citizen: exchanges.one_sided_citizen,
+        one_sided_state: exchanges.one_sided_state,
+        one_sided_citizen_value: from_amount(exchanges.one_sided_citizen_value)?,
+        one_sided_state_value: from_amount(exchanges.one_sided_state_value)?,
+        one_sided_priced: exchanges.one_sided_priced,
+        latencies: exchanges.latencies.into_iter().map(|bar| (bar.days, bar.count)).collect(),
+        reciprocal: from_amount(exchanges.reciprocal)?,
+        both_sides: from_amount(exchanges.both_sides)?,
+        priced: exchanges.priced,
+        unpriced_measures: exchanges.unpriced_measures,
+    })
+}

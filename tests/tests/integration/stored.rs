@@ -1,0 +1,284 @@
+//! The fold's rows, read through their published formats into the model's own form.
+
+use tandem_domain::bitmap::Change;
+use tandem_domain::bytes::Take;
+use tandem_domain::cell::Cell as StoredCell;
+use tandem_domain::date::{Date, Grain, Period};
+use tandem_domain::memory::Memory;
+use tandem_domain::rows::{self, Book, Exchange, StatementLine, Suspense, Verdict, Wait};
+use tandem_domain::tables::{Key, NameKind, Rows, Table};
+use tandem_tests::model::{Account, Cell, EventKey, ExchangeView, Line, Posting, Views};
+
+/// Reads one council's views.
+pub fn views(memory: &Memory, council: &str) -> Views {
+    let reader = Reader { memory, council };
+    let mut views = Views::default();
+    reader.counts(&mut views);
+    reader.catalogue(&mut views);
+    reader.suspense(&mut views);
+    reader.exchanges(&mut views);
+    reader.cube(&mut views);
+    reader.homes(&mut views);
+    reader.actors(&mut views);
+    reader.pledges(&mut views);
+    reader.outcomes(&mut views);
+    views
+}
+
+struct Reader<'a> {
+    memory: &'a Memory,
+    council: &'a str,
+}
+
+impl Reader<'_> {
+    /// Rows of the council: what follows the common front of their keys, and their values.
+    fn rows(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let prefix = Key::of(table, self.council).into_vec();
+        let mut rows = Vec::new();
+        self.memory
+            .scan(table, &prefix, &prefix, &mut |key, value| {
+                rows.push((key[prefix.len()..].to_vec(), value.to_vec()));
+                true
+            })
+            .unwrap();
+        rows
+    }
+
+    fn name(&self, kind: NameKind, number: u32) -> String {
+        if number == 0 {
+            return String::new();
+        }
+        let key = Key::of(Table::NameByNumber, self.council).byte(kind as u8).be32(number).clone();
+        let text = self.memory.get(Table::NameByNumber, key.as_slice()).unwrap();
+        String::from_utf8(text.unwrap_or_else(|| panic!("{kind:?} {number} has no name"))).unwrap()
+    }
+
+    fn take_name(&self, kind: NameKind, take: &mut Take<'_>) -> String {
+        self.name(kind, take.be32().unwrap())
+    }
+
+    fn counts(&self, views: &mut Views) {
+        let row = |table| self.memory.get(table, Key::of(table, self.council).as_slice()).unwrap().expect("a book has its rows");
+        let book = Book::decode(&row(Table::Book)).unwrap();
+        let folded = rows::Views::decode(&row(Table::Views)).unwrap();
+        assert_eq!(folded.folded, book.entries, "all of the book is folded");
+        assert!(folded.cures.is_empty(), "no cure is due: {:?}", folded.cures);
+        views.counts = [book.entries, folded.applied, folded.suspended, book.duplicates, folded.reversed, book.book_time_us];
+    }
+
+    fn catalogue(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::Definition) {
+            let mut take = Take::new("Definition", &key);
+            let (kind, id) = (i32::from(take.byte().unwrap()), take.text().unwrap().to_owned());
+            let part = match kind {
+                4 => take.text().unwrap().to_owned(),
+                5 => format!("{:010}", take.be32().unwrap()),
+                _ => String::new(),
+            };
+            let (sequence, facts) = rows::read_definition(&value).unwrap();
+            views.definitions.insert((kind, id, part), (sequence, facts.to_vec()));
+        }
+        for (key, value) in self.rows(Table::Index) {
+            let mut take = Take::new("Index", &key);
+            let event_id = take.bytes(16).unwrap().try_into().unwrap();
+            let source = self.take_name(NameKind::Source, &mut take);
+            let key = EventKey { source, event_id };
+            views.index.insert((key.id_text(), key.source), rows::read_sequences(&value).unwrap());
+        }
+    }
+
+    fn suspense(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::Suspense) {
+            let Suspense { reason, wait } = Suspense::decode(&value).unwrap();
+            let wait = wait.map(|wait| wait_text(&wait).1);
+            views.suspense.insert(Take::new("Suspense", &key).be64().unwrap(), (reason as i32, wait));
+        }
+        for (key, _) in self.rows(Table::Waiting) {
+            let mut take = Take::new("Waiting", &key);
+            let (kind, text) = wait_text(&Wait::take(&mut take).unwrap());
+            views.waiting.insert((kind, text, take.be64().unwrap()));
+        }
+        for (key, value) in self.rows(Table::Verdict) {
+            let verdict = Verdict::decode(&value).unwrap();
+            views.verdicts.insert(Take::new("Verdict", &key).be64().unwrap(), (verdict.cured_by, verdict.reversed_by));
+        }
+    }
+
+    fn exchanges(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::Exchange) {
+            let id = String::from_utf8(key).unwrap();
+            let exchange = Exchange::decode(&value).unwrap();
+            let mut postings = Vec::new();
+            for page in 0..exchange.pages {
+                let key = Key::of(Table::ExchangePage, self.council).bytes(id.as_bytes()).byte(0).be32(page).clone();
+                let page = rows::read_postings(&self.memory.get(Table::ExchangePage, key.as_slice()).unwrap().expect("a page")).unwrap();
+                assert_eq!(page.len(), rows::PAGE_POSTINGS);
+                postings.extend(page);
+            }
+            postings.extend(&exchange.postings);
+            let account = |account: &rows::Account| {
+                let sums = Account { side: account.side as i32, quantity: account.quantity as i128, count: account.count.into() };
+                (self.name(NameKind::Measure, account.measure), sums)
+            };
+            let home = exchange.home;
+            let view = ExchangeView {
+                state: exchange.state() as i32,
+                home: (self.name(NameKind::Service, home.service), self.name(NameKind::Area, home.area), home.period.to_string()),
+                first_citizen: exchange.first_citizen.map(|day| day.to_string()),
+                first_state: exchange.first_state.map(|day| day.to_string()),
+                accounts: exchange.accounts.iter().map(account).collect(),
+                postings: postings.iter().map(|posting| self.posting(posting)).collect(),
+            };
+            views.exchanges.insert(id, view);
+        }
+    }
+
+    fn posting(&self, posting: &rows::Posting) -> Posting {
+        Posting {
+            sequence: posting.sequence,
+            service: self.name(NameKind::Service, posting.service),
+            measure: self.name(NameKind::Measure, posting.measure),
+            side: posting.side as i32,
+            evidence: posting.evidence as i32,
+            quantity: posting.quantity as i64,
+            area: self.name(NameKind::Area, posting.area),
+            start: posting.occurred.start.to_string(),
+            end: posting.occurred.end.to_string(),
+            actor: self.name(NameKind::Actor, posting.actor),
+            recipient: self.name(NameKind::Actor, posting.recipient),
+            reversed_by: posting.reversed_by,
+        }
+    }
+
+    /// Service, measure, evidence, unit: the front of every cell of the cube.
+    fn cube_key(&self, take: &mut Take<'_>) -> [String; 4] {
+        let service = self.take_name(NameKind::Service, take);
+        let measure = self.take_name(NameKind::Measure, take);
+        let evidence = take.byte().unwrap().to_string();
+        [service, measure, evidence, take.period().unwrap().to_string()]
+    }
+
+    fn cube(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::DayCell) {
+            insert(&mut views.day_cells, self.cube_key(&mut Take::new("DayCell", &key)), &value);
+        }
+        for (key, value) in self.rows(Table::MonthCell) {
+            insert(&mut views.month_cells, self.cube_key(&mut Take::new("MonthCell", &key)), &value);
+        }
+        for (key, value) in self.rows(Table::DayJournal) {
+            let mut take = Take::new("DayJournal", &key);
+            let [service, measure, evidence, unit] = self.cube_key(&mut take);
+            let recorded = Date(take.ordered().unwrap()).to_string();
+            insert(&mut views.day_journal, [service, measure, evidence, unit, recorded], &value);
+        }
+        for (key, value) in self.rows(Table::AreaCell) {
+            let mut take = Take::new("AreaCell", &key);
+            let [service, measure, evidence, unit] = self.cube_key(&mut take);
+            let area = self.take_name(NameKind::Area, &mut take);
+            let recorded = Period { grain: Grain::Month, index: take.ordered().unwrap() }.to_string();
+            insert(&mut views.area_cells, [service, measure, evidence, unit, area, recorded], &value);
+        }
+    }
+
+    fn homes(&self, views: &mut Views) {
+        let count = |value: &[u8]| StoredCell::decode(value).unwrap().count;
+        for (key, value) in self.rows(Table::HomeCell) {
+            let mut take = Take::new("HomeCell", &key);
+            let (service, unit) = (self.take_name(NameKind::Service, &mut take), take.period().unwrap().to_string());
+            let (area, state) = (self.take_name(NameKind::Area, &mut take), take.byte().unwrap().to_string());
+            let first = Date(take.ordered().unwrap()).to_string();
+            if count(&value) != 0 {
+                views.homes.insert([service, unit, area, state, first], count(&value));
+            }
+        }
+        for (key, value) in self.rows(Table::LatencyCell) {
+            let mut take = Take::new("LatencyCell", &key);
+            let (service, unit) = (self.take_name(NameKind::Service, &mut take), take.period().unwrap().to_string());
+            let (area, days) = (self.take_name(NameKind::Area, &mut take), take.be32().unwrap().to_string());
+            if count(&value) != 0 {
+                views.latencies.insert([service, unit, area, days], count(&value));
+            }
+        }
+    }
+
+    fn actors(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::Statement) {
+            let mut take = Take::new("Statement", &key);
+            let (actor, first) = (self.take_name(NameKind::Actor, &mut take), Date(take.ordered().unwrap()).to_string());
+            let line = StatementLine::decode(&value).unwrap();
+            let line = Line { received: line.received, in_exchange: line.in_exchange, posting: self.posting(&line.posting) };
+            views.statements.insert((actor, first, take.be64().unwrap()), line);
+        }
+        for (key, value) in self.rows(Table::Participants) {
+            let mut take = Take::new("Participants", &key);
+            let service = self.take_name(NameKind::Service, &mut take);
+            let roll = ["month", "year"][usize::from(take.byte().unwrap())].to_owned();
+            let unit = take.period().unwrap().to_string();
+            let actors = Change::decode(&value).unwrap().added.iter().map(|actor| self.name(NameKind::Actor, actor)).collect();
+            views.participants.insert([service, roll, unit], actors);
+        }
+        views.participants.retain(|_, actors| !actors.is_empty());
+        for (key, value) in self.rows(Table::ActorTotal) {
+            let mut take = Take::new("ActorTotal", &key);
+            let (measure, unit) = (self.take_name(NameKind::Measure, &mut take), take.period().unwrap().to_string());
+            insert_plain(&mut views.actor_totals, [measure, unit, self.take_name(NameKind::Actor, &mut take)], &value);
+        }
+    }
+
+    fn pledges(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::PledgeCell) {
+            let mut take = Take::new("PledgeCell", &key);
+            let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
+            let unit = take.period().unwrap().to_string();
+            insert_plain(&mut views.pledges, [service, measure, unit, self.take_name(NameKind::Area, &mut take)], &value);
+        }
+        for (key, value) in self.rows(Table::Fulfilment) {
+            let mut take = Take::new("Fulfilment", &key);
+            let source = self.take_name(NameKind::Source, &mut take);
+            let key = EventKey { source, event_id: take.bytes(16).unwrap().try_into().unwrap() };
+            insert_plain(&mut views.fulfilments, (key.source.clone(), key.id_text()), &value);
+        }
+    }
+
+    fn outcomes(&self, views: &mut Views) {
+        for (key, value) in self.rows(Table::Outcome) {
+            let mut take = Take::new("Outcome", &key);
+            let (indicator, service) = (self.take_name(NameKind::Indicator, &mut take), self.take_name(NameKind::Service, &mut take));
+            let area = self.take_name(NameKind::Area, &mut take);
+            let days: [String; 2] = std::array::from_fn(|_| Date(take.ordered().unwrap()).to_string());
+            let [first, last] = days;
+            let source = self.take_name(NameKind::Source, &mut take);
+            let observations = rows::read_observations(&value).unwrap();
+            let observations: Vec<_> = observations.iter().map(|one| (one.sequence, one.numerator, one.denominator)).collect();
+            if !observations.is_empty() {
+                views.outcomes.insert([indicator, service, area, first, last, source], observations);
+            }
+        }
+    }
+}
+
+fn insert<K: Ord>(cells: &mut std::collections::BTreeMap<K, Cell>, key: K, value: &[u8]) {
+    let StoredCell { quantity, count, matched_quantity, matched_count } = StoredCell::decode(value).unwrap();
+    let cell = Cell { quantity, count, matched_quantity, matched_count };
+    if cell != Cell::default() {
+        cells.insert(key, cell);
+    }
+}
+
+fn insert_plain<K: Ord>(cells: &mut std::collections::BTreeMap<K, (i128, i64)>, key: K, value: &[u8]) {
+    let cell = StoredCell::decode(value).unwrap();
+    if (cell.quantity, cell.count) != (0, 0) {
+        cells.insert(key, (cell.quantity, cell.count));
+    }
+}
+
+/// Kind and text of a wait, as the model has them.
+fn wait_text(wait: &Wait) -> (u8, String) {
+    match wait {
+        Wait::Service(id) => (1, id.clone()),
+        Wait::Measure(id) => (2, id.clone()),
+        Wait::Indicator(id) => (3, id.clone()),
+        Wait::Target(source, event_id) => (4, format!("{source}/{}", EventKey { source: source.clone(), event_id: *event_id }.id_text())),
+        Wait::Exchange(id) => (5, id.clone()),
+    }
+}
