@@ -1,6 +1,7 @@
 //! The pure core of Tandem: what events mean, how they fold into views, and how views answer. No I/O, no clock, no chance:
 //! the same records give the same bytes on any machine.
 
+pub mod aggregate;
 pub mod bitmap;
 pub mod bytes;
 pub mod cell;
@@ -15,6 +16,7 @@ pub mod protobuf;
 pub mod record;
 pub mod rows;
 pub mod tables;
+pub mod valuation;
 
 /// Whether a text can be a council's code: 2 to 32 bytes of `[A-Za-z0-9_-]`.
 pub use event::is_council;

@@ -78,6 +78,10 @@ impl Sink for Memory {
     fn delete(&mut self, table: Table, key: &[u8]) {
         if let Some(rows) = self.tables.get_mut(&table) {
             rows.remove(key);
+            // A table without rows is as good as none.
+            if rows.is_empty() {
+                self.tables.remove(&table);
+            }
         }
     }
 }

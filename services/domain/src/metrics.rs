@@ -6,7 +6,7 @@
 
 mod decimal;
 mod figures;
-mod merge;
+pub(crate) mod merge;
 mod partial;
 mod registry;
 

@@ -81,7 +81,7 @@ pub enum Error {
 
 impl From<rocksdb::Error> for Error {
     fn from(error: rocksdb::Error) -> Self {
-        Self::Storage(one_line(&error.to_string()))
+        Self::Storage(one_line(error.as_ref()))
     }
 }
 

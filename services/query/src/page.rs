@@ -4,8 +4,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tandem_domain::metrics::{Dimension, GroupKey, Partial};
+use tandem_domain::metrics::{GroupKey, Partial};
 use tandem_proto::v1::{self, QueryValueRequest, ValueRow};
+use tandem_wire::partial::{from_key, to_key};
 
 /// Version of the token's form.
 const VERSION: u8 = 1;
@@ -24,18 +25,7 @@ pub(crate) fn digest(question: &QueryValueRequest) -> [u8; DIGEST] {
 
 /// Keys as they are sent, without names.
 pub(crate) fn sent(keys: &[GroupKey]) -> Vec<v1::GroupKey> {
-    let sent = |key: &GroupKey| v1::GroupKey {
-        dimension: key.dimension as i32,
-        value: key.value.clone(),
-        label: String::new(),
-        coarser: key.coarser,
-        overlaps: key.overlaps,
-    };
-    keys.iter().map(sent).collect()
-}
-
-fn received(key: v1::GroupKey) -> Option<GroupKey> {
-    Some(GroupKey { dimension: Dimension::from_number(key.dimension)?, value: key.value, coarser: key.coarser, overlaps: key.overlaps })
+    keys.iter().cloned().map(to_key).collect()
 }
 
 /// The token of the page after this group.
@@ -49,7 +39,7 @@ pub(crate) fn after(token: &str, digest: [u8; DIGEST]) -> Option<Vec<GroupKey>> 
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (head, row) = bytes.split_at_checked(1 + DIGEST)?;
     (head[0] == VERSION && head[1..] == digest).then_some(())?;
-    ValueRow::decode(row).ok()?.keys.into_iter().map(received).collect()
+    ValueRow::decode(row).ok()?.keys.into_iter().map(|key| from_key(key).ok()).collect()
 }
 
 /// A page's rows from groups in ascending order of their keys: those after `after`, at most `size` and about [`PAGE_BYTES_MAX`]; and the
@@ -81,6 +71,7 @@ pub(crate) fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tandem_domain::metrics::Dimension;
 
     fn groups(values: &[&str]) -> Vec<Partial> {
         let key = |value: &&str| GroupKey { dimension: Dimension::Service, value: value.to_string(), coarser: false, overlaps: false };

@@ -7,6 +7,7 @@ use tandem_domain::metrics::{self, Dimension, Filter, GroupKey, Metric};
 use tandem_proto::internal::v1::AggregateRequest;
 use tandem_proto::v1::{EvidenceGrade, QueryValueRequest, Scope, Side};
 use tandem_wire::auth::Principal;
+use tandem_wire::partial::want;
 use tandem_wire::status::Failure;
 
 /// Services or measures of a scope.
@@ -105,20 +106,19 @@ impl Question {
 
     /// What to ask of a council's projection.
     pub fn of_council(&self, council: &str) -> AggregateRequest {
-        let needs = metrics::needs(self.metrics.iter().copied());
-        AggregateRequest {
+        let mut request = AggregateRequest {
             council: council.into(),
             // The council has a field of its own: a thousand of them need not go to each.
             scope: Some(Scope { councils: Vec::new(), ..self.scope.clone() }),
             group_by: self.request.group_by.clone(),
             valuation: self.request.valuation.clone(),
-            want_cells: needs.cells,
-            want_exchanges: needs.exchanges,
-            want_participants: needs.participants,
             one_sided_older_than_days: self.request.one_sided_older_than_days,
             today: self.request.today.clone(),
             at_least: self.request.at_least.clone(),
-        }
+            ..AggregateRequest::default()
+        };
+        want(&mut request, metrics::needs(self.metrics.iter().copied()));
+        request
     }
 }
 

@@ -8,8 +8,9 @@ use crate::question::Question;
 use crate::upstream::Deadline;
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
-use tandem_domain::metrics::{Answer, Coverage, Figure, Metric, Money, Partial};
-use tandem_proto::v1::{self, CouncilReflected, Dimension, GroupKey, MetricDefinition, MetricValue, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
+use tandem_proto::v1::{CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_wire::partial::{from_response, to_definition, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
 
@@ -35,7 +36,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     Ok(QueryValueResponse {
         rows,
         total: question.after().is_none().then(|| row(&answer.total)),
-        definitions: question.metrics().iter().map(|metric| definition(metric, currency)).collect(),
+        definitions: question.metrics().iter().map(|metric| to_definition(metric, currency)).collect(),
         valuation: answer.valuation.as_ref().map(|used| ValuationRef { id: used.id.clone(), version: used.version }),
         currency: currency.into(),
         reflects,
@@ -49,7 +50,7 @@ async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: 
         let mut client = front.books.of(&council);
         let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
         let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
-        Ok(OfCouncil { answer: standin(answer)?, reflects })
+        Ok(OfCouncil { answer: from_response(answer)?, reflects })
     };
     iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
 }
@@ -93,42 +94,14 @@ fn add(mut answers: Vec<Answer>) -> Result<Answer, Failure> {
     answers.pop().ok_or_else(|| Failure::Internal("a question without councils passed its check".into()))
 }
 
-fn mismatch(mismatch: tandem_domain::metrics::Mismatch) -> Failure {
+fn mismatch(mismatch: Mismatch) -> Failure {
     Failure::Precondition { reason: "ANSWERS_DO_NOT_ADD_UP", subject: "scope.councils".into(), description: mismatch.to_string() }
 }
 
 /// A group's figures, in the order of the metrics.
 fn figures(metrics: &[&'static Metric], group: &Partial, money: Money<'_>) -> ValueRow {
-    let values = metrics.iter().flat_map(|metric| metric.evaluate(group, money)).map(value).collect();
+    let values = metrics.iter().flat_map(|metric| metric.evaluate(group, money)).map(to_value).collect();
     ValueRow { keys: page::sent(&group.keys), values }
-}
-
-fn value(figure: Figure) -> MetricValue {
-    MetricValue {
-        metric: figure.metric.into(),
-        part: figure.part,
-        unit: figure.unit,
-        central: figure.central,
-        low: figure.low,
-        high: figure.high,
-        numerator: figure.numerator,
-        denominator: figure.denominator,
-        coverage: figure.coverage.map(coverage),
-    }
-}
-
-fn coverage(coverage: Coverage) -> v1::Coverage {
-    let Coverage { of, covered, total, unpriced_measures } = coverage;
-    v1::Coverage { of: of.into(), covered, total, unpriced_measures }
-}
-
-fn definition(metric: &Metric, currency: &str) -> MetricDefinition {
-    MetricDefinition {
-        name: metric.name.into(),
-        definition: metric.definition.into(),
-        unit: metric.unit_in(currency),
-        denominator: metric.denominator.into(),
-    }
 }
 
 /// Puts names beside ids. Where councils differ in them, a row of one council has that council's, and any other row the first council's
@@ -141,8 +114,10 @@ async fn name<T: Transport>(
     deadline: Deadline,
 ) -> Result<(), Status> {
     rows.iter_mut().flat_map(|row| &mut row.keys).for_each(name_span);
-    let dimensions = question.dimensions().iter().filter_map(|dimension| Dimension::try_from(*dimension as i32).ok());
-    for dimension in dimensions.filter(|_| !rows.is_empty()) {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    for dimension in question.dimensions().iter().filter_map(|dimension| Dimension::try_from(*dimension as i32).ok()) {
         let Some(kind) = kind_of(dimension) else { continue };
         let read = |at: &CouncilReflected| {
             let (at, client) = (at.clone(), front.books.of(&at.council));
@@ -178,4 +153,3 @@ fn name_span(key: &mut GroupKey) {
         _ => String::new(),
     };
 }
-fn standin(_: tandem_proto::internal::v1::AggregateResponse) -> Result<Answer, Failure> { Err(Failure::NotFound(String::new())) }

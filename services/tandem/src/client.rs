@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use std::time::Duration;
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -86,16 +86,58 @@ impl Server {
     }
 }
 
-/// A status as one line for people: what, why, and what to do where the server says so.
+/// A status as one line for people: what, why, and what to do where that is known.
 pub fn explain(status: &Status) -> anyhow::Error {
-    let text = status.message().replace('\n', " ");
-    match text.is_empty() {
-        true => anyhow::anyhow!("the server answered {:?}", status.code()),
-        false => anyhow::anyhow!("{text}"),
-    }
+    let text = match status.message() {
+        "" => format!("the server answered {:?}", status.code()),
+        // tonic's own words for a call that broke say less than their cause.
+        "transport error" => cause(status),
+        text => text.replace('\n', " "),
+    };
+    let advice = match status.code() {
+        Code::Unauthenticated => "; give it by --token-file FILE or TANDEM_TOKEN",
+        Code::Unimplemented => "; the server does not know this question: it is older than this command, or no tandem server",
+        Code::Unavailable if status.details().is_empty() => "; see whether the server runs, then ask again",
+        Code::DeadlineExceeded | Code::Cancelled if status.details().is_empty() => "; allow more time, or ask for less",
+        _ => "",
+    };
+    anyhow::anyhow!("{text}{advice}")
+}
+
+fn cause(error: &dyn std::error::Error) -> String {
+    let last = std::iter::successors(error.source(), |error| error.source()).last();
+    last.map_or_else(|| "the connection broke".into(), |cause| format!("the connection broke: {cause}").replace('\n', " "))
 }
 
 /// Refuses with a status as one line.
 pub fn fail<T>(status: Status) -> anyhow::Result<T> {
     bail!(explain(&status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tandem_wire::status::Failure;
+
+    #[test]
+    fn a_status_is_one_line_that_says_what_to_do() {
+        for (status, expected) in [
+            (Failure::invalid("council", "is required").into(), "council: is required"),
+            (Failure::Unauthenticated("a token is needed").into(), "a token is needed; give it by --token-file FILE or TANDEM_TOKEN"),
+            (Status::unavailable(""), "the server answered Unavailable; see whether the server runs, then ask again"),
+            (Status::cancelled("Timeout expired"), "Timeout expired; allow more time, or ask for less"),
+            (Status::internal("two\nlines"), "two lines"),
+        ] {
+            assert_eq!(explain(&status).to_string(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_one_clear_line() {
+        let server = Server { server: "http://127.0.0.1:1".into(), token_file: None, tls_ca: None };
+        let error = server.connect().await.map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("cannot reach http://127.0.0.1:1: ") && error.contains("tandem serve"), "{error}");
+        let server = Server { server: "not a url".into(), ..server };
+        assert!(server.connect().await.map(drop).unwrap_err().to_string().contains("is not a URL"));
+    }
 }

@@ -1,12 +1,14 @@
 //! The fold against the model: random histories, cut at random points; then the views dropped and folded again.
 
 use crate::stored;
+use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use tandem_domain::fold::{Folded, Intake, fold, refold};
 use tandem_domain::memory::Memory;
 use tandem_domain::rows::read_entry;
 use tandem_domain::tables::{Key, Rows, Sink, Table};
+use tandem_proto::v1::{Envelope, Facts, Record};
 use tandem_tests::events::{Council, Taken, history};
 use tandem_tests::model::{Model, Views};
 use tandem_tests::random::{Random, seeds, with_seed};
@@ -141,13 +143,20 @@ fn compare(model: &Views, fold: &Views) {
     same("outcome", &model.outcomes, &fold.outcomes);
 }
 
+/// A record's envelope and facts, for people.
+fn shown(record: &Record) -> (Result<Envelope, prost::DecodeError>, Result<Facts, prost::DecodeError>) {
+    (Envelope::decode(record.envelope.as_slice()), Facts::decode(record.facts.as_slice()))
+}
+
 /// Book times and records of the archive are the model's.
 fn compare_archive(memory: &Memory, model: &tandem_tests::model::Council) {
-    use prost::Message;
     for entry in &model.entries {
         let key = Key::of(Table::Entry, &model.code).be64(entry.sequence).clone();
         let row = memory.get(Table::Entry, key.as_slice()).unwrap().expect("an entry is in the archive");
-        assert_eq!(read_entry(&row).unwrap(), (entry.book_time_us, entry.record.encode_to_vec().as_slice()), "entry {}", entry.sequence);
+        let (book_time_us, record) = read_entry(&row).unwrap();
+        assert_eq!(book_time_us, entry.book_time_us, "book time of entry {}", entry.sequence);
+        let record = Record::decode(record).unwrap();
+        assert!(record == entry.record, "entry {}\n  model {:?}\n  fold  {:?}", entry.sequence, shown(&entry.record), shown(&record));
     }
 }
 
@@ -192,4 +201,23 @@ fn long_histories_fold_as_the_model_says() {
             check(&[council], &mut random);
         });
     }
+}
+
+#[test]
+fn a_duplicate_is_no_entry_however_the_calls_are_cut() {
+    with_seed(1, |mut random| {
+        for first in 0..=3 {
+            let one = history("E09000001", &mut random, 1).taken.remove(0);
+            let taken = (1..=3).map(|offset| Taken { offset, ..one.clone() }).collect::<Vec<_>>();
+            let mut memory = Memory::new();
+            for part in [&taken[..first], &taken[first..]] {
+                let mut changes = Changes::default();
+                let folded = fold(&memory, "E09000001", PARTITION, &intake(part), 1_000, &mut changes).unwrap();
+                changes.commit(&mut memory);
+                assert_eq!(folded.taken, part.len());
+            }
+            let stored = stored::views(&memory, "E09000001");
+            assert_eq!((stored.counts[0], stored.counts[3]), (1, 2), "cut after {first}: {:?}", stored.suspense);
+        }
+    });
 }

@@ -42,7 +42,7 @@ impl<R: Rows> Fold<'_, R> {
         Ok(())
     }
 
-    fn number(&mut self, slot: Slot) -> u32 {
+    pub(super) fn number(&mut self, slot: Slot) -> u32 {
         self.spoken.names.number(slot, &mut self.views.names)
     }
 

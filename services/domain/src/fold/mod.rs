@@ -239,6 +239,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         self.views.folded += 1;
         self.set_book_time(book_time_us);
         self.new.push((book_time_us, record, entry));
+        self.number(entry.source);
         let is_first = entry.key.is_none_or(|key| self.spoken.index.add(key, sequence));
         if is_first {
             return self.settle(sequence, &entry, record, None);

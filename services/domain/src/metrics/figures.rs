@@ -179,18 +179,18 @@ pub(super) fn response_rate(metric: &Metric, partial: &Partial, money: Money<'_>
 /// Counts, and values if there is a valuation.
 pub(super) fn one_sided(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
     let exchanges = &partial.exchanges;
-    let all = exchanges.one_sided_citizen + exchanges.one_sided_state;
+    let (priced, of_state) = (exchanges.one_sided_priced, exchanges.one_sided_state_priced);
     let sides = [
-        ("citizen", exchanges.one_sided_citizen, exchanges.one_sided_citizen_value),
-        ("state", exchanges.one_sided_state, exchanges.one_sided_state_value),
+        ("citizen", exchanges.one_sided_citizen, priced.saturating_sub(of_state), exchanges.one_sided_citizen_value),
+        ("state", exchanges.one_sided_state, of_state, exchanges.one_sided_state_value),
     ];
     let mut figures = Vec::with_capacity(4);
-    for (side, count, value) in sides {
+    for (side, count, priced, value) in sides {
         figures.push(Figure { unit: "{exchange}".into(), ..metric.part(money, format!("{side} count")) }.count(count));
         if !money.currency.is_empty() {
             let figure = Figure { unit: format!("{}{MINOR}", money.currency), ..metric.part(money, format!("{side} value")) };
-            let figure = if count > 0 && exchanges.one_sided_priced > 0 { figure.amount(value, money) } else { figure };
-            figures.push(figure.covered(exchanges_priced(partial, exchanges.one_sided_priced, all)));
+            let figure = if priced > 0 { figure.amount(value, money) } else { figure };
+            figures.push(figure.covered(exchanges_priced(partial, priced, count)));
         }
     }
     figures

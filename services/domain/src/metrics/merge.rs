@@ -51,7 +51,7 @@ impl Answer {
 }
 
 /// `None` if it does not fit into 64 bits.
-fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
+pub(crate) fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
     let (mut high, mut low) = (a, b);
     while low != 0 {
         (high, low) = (low, high % low);
@@ -125,6 +125,7 @@ impl ExchangePartial {
         self.one_sided_citizen += other.one_sided_citizen;
         self.one_sided_state += other.one_sided_state;
         self.one_sided_priced += other.one_sided_priced;
+        self.one_sided_state_priced += other.one_sided_state_priced;
         self.priced += other.priced;
         add_amount(&mut self.one_sided_citizen_value, other.one_sided_citizen_value)?;
         add_amount(&mut self.one_sided_state_value, other.one_sided_state_value)?;

@@ -174,6 +174,8 @@ pub struct ExchangePartial {
     pub one_sided_state_value: Amount,
     /// Of the one-sided ones counted above, those priced throughout.
     pub one_sided_priced: u64,
+    /// Of `one_sided_priced`, those on the state's side.
+    pub one_sided_state_priced: u64,
     /// Whole days from the first side to the second and how many two-sided exchanges have them, ascending by days.
     pub latencies: Vec<(u32, u64)>,
     /// Sum over exchanges priced throughout of 2 × min(c, g). A side that is negative, by its contra measures, counts as 0.
@@ -192,7 +194,8 @@ pub const UNPRICED_MAX: usize = 100;
 /// What one group adds up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partial {
-    /// One per dimension asked, in that order; see [`crate::aggregate`] for the groups that have one more.
+    /// One per dimension asked, in that order. What only overlaps the scope's period has one more, its span, if no calendar dimension
+    /// was asked.
     pub keys: Vec<GroupKey>,
     /// By measure, ascending.
     pub measures: Vec<MeasurePartial>,

@@ -26,7 +26,7 @@ pub fn fold_in_calls(memory: &mut Memory, sent: &[Sent], records: usize, cures: 
     let intake = |(at, sent): (usize, &Sent)| (sent.record.clone(), sent.append_us, at as u64);
     let owned: Vec<_> = sent.iter().enumerate().map(intake).collect();
     let intakes: Vec<_> = owned.iter().map(|(record, append_us, offset)| Intake { record, append_us: *append_us, offset: *offset, index: 0 }).collect();
-    let mut taken = 0;
+    let mut taken = 0_usize;
     loop {
         let end = intakes.len().min(taken.saturating_add(records));
         let rows = memory.clone();
@@ -68,7 +68,8 @@ pub fn fold_every_way(sent: &[Sent], title: &str) -> Memory {
 fn assert_same(found: &Memory, expected: &Memory, how: &str) {
     for table in Table::ALL {
         let [found, expected] = [found, expected].map(|memory| memory.rows(table).collect::<Vec<_>>());
-        assert_eq!(found, expected, "{how}: {table:?}");
+        let differs = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        assert!(found == expected, "{how}: {table:?}: {} and {} rows, first difference {differs:?}", found.len(), expected.len());
     }
 }
 

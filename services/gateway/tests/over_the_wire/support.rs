@@ -117,7 +117,7 @@ impl EventLog for MemoryLog {
 
 /// Any error that is neither full nor closed.
 fn broken() -> Error {
-    Error::Io
+    Error::OutcomeUnknown { why: "the disk is full".into() }
 }
 
 /// A running gateway.

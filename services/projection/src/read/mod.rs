@@ -1,15 +1,6 @@
 //! The answers, as pure functions of rows and a request: each reads one [`View`] and knows neither RocksDB nor tokio.
 
-// STUB until src/read/aggregate.rs is there.
-mod aggregate {
-    use super::Readable;
-    use tandem_domain::position::LogId;
-    use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
-    use tandem_wire::status::Failure;
-    pub fn aggregate<R: Readable>(_: &R, _: &AggregateRequest, _: LogId) -> Result<AggregateResponse, Failure> {
-        Err(Failure::Internal("aggregate is not there yet".into()))
-    }
-}
+mod aggregate;
 mod catalogue;
 mod entries;
 mod entry;

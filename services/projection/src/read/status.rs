@@ -70,7 +70,7 @@ fn council_status<R: Readable>(view: &View<'_, R>) -> Result<CouncilStatus, Fail
 
 fn partition_status<R: Readable>(view: &View<'_, R>, partition: u32, end: u64) -> Result<PartitionStatus, Failure> {
     let cursor = Cursor::read(view.rows(), partition).map_err(Into::into)?.unwrap_or_default();
-    // The end was asked before the snapshot was taken.
+    // A log of several machines may learn of its own end later than we read it.
     Ok(PartitionStatus { partition, applied_frames: cursor.next_offset, log_frames: end.max(cursor.next_offset) })
 }
 

@@ -139,7 +139,9 @@ impl ProjectionService for ProjectionServer {
         check_council(&request.council)?;
         let (councils, at_least) = ([request.council.clone()], request.at_least.clone());
         let about = About { councils: &councils, at_least: &at_least };
-        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, _: Deadline| read::aggregate(snapshot, &request, shared.source.id());
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            read::aggregate(&View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant())), &request)
+        };
         Ok(Response::new(self.answer(&metadata, about, read).await?))
     }
 

@@ -151,6 +151,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn column_families_stand_in_their_own_order() {
+        GROUPS.into_iter().enumerate().for_each(|(at, group)| assert_eq!(group as usize, at));
+    }
+
+    #[test]
     fn tables_of_a_column_family_merge_alike() {
         for table in Table::ALL {
             assert_eq!(table.merge(), Group::of(table).merge(), "{table:?}");

@@ -182,7 +182,7 @@ fn check_groups(path: &Path) -> Result<(), Error> {
 }
 
 fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
-    let (path, why) = (path.to_owned(), one_line(&error.to_string()));
+    let (path, why) = (path.to_owned(), one_line(error.as_ref()));
     let is_damage = matches!(error.kind(), ErrorKind::Corruption | ErrorKind::NotFound) || why.contains("No such file");
     match error.kind() {
         ErrorKind::IOError | ErrorKind::Busy if why.contains("lock") || why.contains("LOCK") => Error::InUse { path },

@@ -14,16 +14,20 @@ use tandem_domain::tables::{FOLD_VERSION, Key, Rows, Sink, Table};
 pub(crate) fn same_log(store: &Store, source: &dyn Source) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::OtherLog { path: store.path().into(), why });
     let (log, partitions) = (source.id(), source.partitions());
-    let Some(meta) = Meta::read(store)? else {
-        return make(store, Meta::new(log, partitions));
-    };
-    if meta.log != log {
-        return refuse(format!("is of log {}, and this one is {log}", meta.log));
+    let meta = Meta::read(store)?;
+    match meta {
+        Some(meta) if meta.log != log => return refuse(format!("is of log {}, and this one is {log}", meta.log)),
+        Some(meta) if meta.partitions != partitions => {
+            return refuse(format!("is of a log of {} partitions, and this one has {partitions}", meta.partitions));
+        }
+        _ => {}
     }
-    if meta.partitions != partitions {
-        return refuse(format!("is of a log of {} partitions, and this one has {partitions}", meta.partitions));
+    // A new store, too: it needs the log from its very first frame.
+    (0..partitions).try_for_each(|partition| same_partition(store, source, partition))?;
+    match meta {
+        Some(_) => Ok(()),
+        None => make(store, Meta::new(log, partitions)),
     }
-    (0..partitions).try_for_each(|partition| same_partition(store, source, partition))
 }
 
 /// A new store says from now on what it is.

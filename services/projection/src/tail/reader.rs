@@ -32,15 +32,19 @@ pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
 /// One read of every partition that has something; says whether to go on.
 fn read_each(shared: &Shared, next: &mut [u64], ahead: &SyncSender<Ahead>) -> bool {
     for (partition, next) in next.iter_mut().enumerate() {
-        let read = read(shared, partition as u32, *next);
-        let (frames_end, failed) = match &read {
-            Ok(frames) => (frames.last().map(|frame| frame.offset + 1), false),
-            Err(_) => (None, true),
-        };
-        if (frames_end.is_some() || failed) && ahead.send(read).is_err() || failed {
-            return false;
+        match read(shared, partition as u32, *next) {
+            Ok(frames) => {
+                let Some(last) = frames.last() else { continue };
+                *next = last.offset + 1;
+                if ahead.send(Ok(frames)).is_err() {
+                    return false;
+                }
+            }
+            Err(error) => {
+                let _ = ahead.send(Err(error)); // a fold that has ended needs no reason
+                return false;
+            }
         }
-        *next = frames_end.unwrap_or(*next);
     }
     true
 }

@@ -92,7 +92,10 @@ fn damaged_files_are_refused_or_found_out_or_harmless() {
             let path = parent.path().join("damaged");
             copy_directory(&whole, &path);
             damage(&path.join(name), kind, &mut random);
-            refused += usize::from(check(&path, &log, &expected, &format!("{name} {kind}")));
+            let was_refused = check(&path, &log, &expected, &format!("{name} {kind}"));
+            // What a crash does to the write-ahead log's end is mended from the log of frames.
+            assert!(!(was_refused && name.ends_with(".log") && kind == "short"), "{name} was cut short, and it was refused");
+            refused += usize::from(was_refused);
             std::fs::remove_dir_all(&path).unwrap();
         }
     }

@@ -7,3 +7,4 @@ mod positions;
 mod restarts;
 mod streams;
 mod support;
+mod whole;

@@ -6,7 +6,7 @@ use super::{Asking, answered};
 use crate::client::Server;
 use crate::output::number::{NO_VALUE, grouped, money};
 use crate::output::table::Table;
-use crate::output::{Document, Format};
+use crate::output::{self, Document, Format};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -72,8 +72,11 @@ struct Record {
 }
 
 async fn record(args: Record) -> anyhow::Result<ExitCode> {
-    let _ = args;
-    anyhow::bail!("not there yet")
+    let recorded = crate::import::catalogue::record(&args.server, &args.council, &args.files).await?;
+    let count = grouped(&recorded.definitions.to_string());
+    let position = if recorded.position.is_empty() { String::new() } else { format!("; --at-least {}", recorded.position) };
+    output::print(&format!("{count} definitions of {} are recorded{position}\n", args.council))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Asks and prints, or records.

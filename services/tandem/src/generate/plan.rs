@@ -102,7 +102,7 @@ pub enum Act {
 
 /// Plans of 100 give about this many steps: how many plans are to be expected is worked out from it. It bears on nothing but how evenly
 /// exchanges are opened over the year; a test keeps it true.
-pub const STEPS_OF_100_PLANS: u64 = 212;
+pub const STEPS_OF_100_PLANS: u64 = 206;
 
 /// The plan's dice, after the roll for its occasion.
 fn dice(world: &World, number: u64) -> (Occasion, Dice) {

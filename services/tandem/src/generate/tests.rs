@@ -38,7 +38,7 @@ fn the_first_ten_thousand_events_are_a_fixed_vector() {
         hash.update(event.encode_length_delimited_to_vec());
     }
     let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hash, "TODO");
+    assert_eq!(hash, "f02327779f1e79874db5aeac12c29402c70ccd925f23adce35674f3ea322cace");
 }
 
 #[test]

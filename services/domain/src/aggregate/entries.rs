@@ -1,0 +1,185 @@
+//! Quantities from the entries themselves: exact for every question, and dear. Entries are read in batches, so that memory does not
+//! grow with the book.
+
+use super::group::{Grouping, Place};
+use super::scope::Fit;
+use super::sums::Sums;
+use super::{Asked, Error, corrupt, read};
+use crate::bytes::Corrupt;
+use crate::cell::Cell;
+use crate::date::{Grain, Span};
+use crate::event::{Body, Envelope, Evidence, Given, kind};
+use crate::record::Record;
+use crate::rows::{Exchange, ExchangeState, Verdict, Views, read_entry, read_number};
+use crate::tables::{Key, NameKind, Rows, Table};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Entries read at once.
+const BATCH: u64 = 4_096;
+
+/// An entry in scope.
+struct Found {
+    place: Place,
+    fit: Fit,
+    /// Place of its measure.
+    measure: usize,
+    occurred: Span,
+    quantity: u64,
+    exchange: Option<String>,
+}
+
+/// Numbers of names, looked up as they are met.
+type Numbers = FxHashMap<(u8, String), u32>;
+
+impl<R: Rows> Asked<'_, R> {
+    pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
+        let mut sums = Sums::new(grouping);
+        let mut numbers = Numbers::default();
+        let views = read(self.rows.get(Table::Views, Key::of(Table::Views, self.council).as_slice()))?;
+        // While views are made again, they reflect fewer entries than the book has.
+        let folded = views.map_or(Ok(0), |row| Views::decode(&row).map(|views| views.folded)).map_err(corrupt)?;
+        for first in (0..folded).step_by(BATCH as usize) {
+            let batch = first..folded.min(first + BATCH);
+            let found = self.in_scope(batch, &mut numbers)?;
+            let two_sided = self.two_sided(&found)?;
+            for entry in found {
+                let is_matched = entry.exchange.as_ref().is_some_and(|id| two_sided.contains(id));
+                self.add_entry(&mut sums, &entry, is_matched)?;
+            }
+        }
+        Ok(sums)
+    }
+
+    fn add_entry(&self, sums: &mut Sums<'_>, entry: &Found, is_matched: bool) -> Result<(), Error<R::Error>> {
+        let (quantity, times) = (i128::from(entry.quantity), i64::from(is_matched));
+        let cell = Cell { quantity, count: 1, matched_quantity: quantity * i128::from(times), matched_count: times };
+        let prices = self.prices.as_ref().filter(|_| self.question.needs.cells);
+        let rate = prices.and_then(|prices| prices.on(entry.measure, entry.occurred.start));
+        sums.add(&entry.place, entry.fit, self.measures.get(entry.measure), cell, rate).map_err(|_| Error::Overflow)
+    }
+
+    /// Entries of a batch that have their effect and are in scope.
+    fn in_scope(&self, batch: std::ops::Range<u64>, numbers: &mut Numbers) -> Result<Vec<Found>, Error<R::Error>> {
+        let mut gone = self.marked(Table::Suspense, &batch, |_| Ok(true))?;
+        gone.extend(self.marked(Table::Verdict, &batch, |row| Ok(Verdict::decode(row)?.reversed_by.is_some()))?);
+        let mut rows = Vec::new();
+        self.scan_sequences(Table::Entry, &batch, |sequence, row| {
+            if !gone.contains(&sequence) && matches!(kind(facts(row)?), 1 | 2) {
+                rows.push(row.to_vec());
+            }
+            Ok(())
+        })?;
+        let mut found = Vec::new();
+        for row in &rows {
+            found.extend(self.find(row, numbers)?);
+        }
+        Ok(found)
+    }
+
+    /// Sequences of a batch that a row marks.
+    fn marked(
+        &self,
+        table: Table,
+        batch: &std::ops::Range<u64>,
+        marks: impl Fn(&[u8]) -> Result<bool, Corrupt>,
+    ) -> Result<FxHashSet<u64>, Error<R::Error>> {
+        let mut marked = FxHashSet::default();
+        self.scan_sequences(table, batch, |sequence, row| {
+            if marks(row)? {
+                marked.insert(sequence);
+            }
+            Ok(())
+        })?;
+        Ok(marked)
+    }
+
+    /// Visits the rows of a batch, of a table whose keys are sequences.
+    fn scan_sequences(
+        &self,
+        table: Table,
+        batch: &std::ops::Range<u64>,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<(), Corrupt>,
+    ) -> Result<(), Error<R::Error>> {
+        let prefix = Key::of(table, self.council);
+        let mut from = prefix.clone();
+        from.be64(batch.start);
+        let mut failure = None;
+        let result = self.rows.scan(table, prefix.as_slice(), from.as_slice(), &mut |key, row| {
+            let sequence = key[prefix.as_slice().len()..].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+            if sequence >= batch.end {
+                return false;
+            }
+            failure = visit(sequence, row).err();
+            failure.is_none()
+        });
+        read(result)?;
+        failure.map_or(Ok(()), |error| Err(corrupt(error)))
+    }
+
+    /// Where an entry counts; `None`: it is not in scope. An entry with effect can be read.
+    fn find(&self, row: &[u8], numbers: &mut Numbers) -> Result<Option<Found>, Error<R::Error>> {
+        let unreadable = || corrupt(Corrupt("Entry"));
+        let (_, record) = read_entry(row).map_err(corrupt)?;
+        let parts = Record::decode(record).map_err(|_| unreadable())?.parts;
+        let (given, evidence): (Given<'_>, Evidence) = match Body::decode(parts.facts) {
+            Ok(Body::Contribution(contribution)) => (contribution.given, contribution.evidence),
+            Ok(Body::StateInput(input)) => (input.given, input.evidence),
+            _ => return Err(unreadable()),
+        };
+        let occurred = Envelope::decode(parts.envelope).map_err(|_| unreadable())?.occurred;
+        let at = self.measures.by_id(given.measure).map_err(corrupt)?;
+        let (measure, unit) = (self.measures.get(at), occurred.unit(Grain::Day));
+        let fit = self.scope.fit(unit);
+        if fit == Fit::Outside || !self.scope.has_measure(at) || !self.scope.has_evidence(evidence) {
+            return Ok(None);
+        }
+        let service = self.number(NameKind::Service, given.service, numbers)?;
+        let area = given.area.map_or(Ok(0), |area| self.number(NameKind::Area, area, numbers))?;
+        if !self.scope.services().has(service) || !self.scope.areas().has(area) {
+            return Ok(None);
+        }
+        let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
+        Ok(Some(Found { place, fit, measure: at, occurred, quantity: given.quantity, exchange: given.exchange.map(str::to_owned) }))
+    }
+
+    /// The number of a name that an entry with effect has.
+    fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
+        let name = (kind as u8, text.to_owned());
+        if let Some(number) = numbers.get(&name) {
+            return Ok(*number);
+        }
+        let mut key = Key::of(Table::NameByText, self.council);
+        key.byte(kind as u8).bytes(text.as_bytes());
+        let row = read(self.rows.get(Table::NameByText, key.as_slice()))?.ok_or_else(|| corrupt(Corrupt("NameByText")))?;
+        let number = read_number(&row).map_err(corrupt)?;
+        numbers.insert(name, number);
+        Ok(number)
+    }
+
+    /// Which of the entries' exchanges are two-sided now.
+    fn two_sided(&self, found: &[Found]) -> Result<FxHashSet<String>, Error<R::Error>> {
+        let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let key = |id: &&String| {
+            let mut key = Key::of(Table::Exchange, self.council);
+            key.bytes(id.as_bytes());
+            key.into_vec()
+        };
+        let rows = read(self.rows.get_many(Table::Exchange, &ids.iter().map(key).collect::<Vec<_>>()))?;
+        let mut two_sided = FxHashSet::default();
+        for (id, row) in ids.into_iter().zip(rows) {
+            let row = row.ok_or_else(|| corrupt(Corrupt("Exchange")))?;
+            if Exchange::decode(&row).map_err(corrupt)?.state() == ExchangeState::TwoSided {
+                two_sided.insert(id.clone());
+            }
+        }
+        Ok(two_sided)
+    }
+}
+
+/// The facts of an archived record; empty if it cannot be read, as the fold takes it.
+fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
+    let (_, record) = read_entry(row)?;
+    Ok(Record::decode(record).map_or(&[], |record| record.parts.facts))
+}

@@ -1,0 +1,249 @@
+//! Whole exchanges, counted at their home.
+
+use super::group::{Group, Grouping, Place};
+use super::scope::Fit;
+use super::sums::Overflow;
+use super::walk::{HomeFront, walk};
+use super::{Asked, Error, corrupt, read};
+use crate::bytes::Corrupt;
+use crate::cell::Cell;
+use crate::date::Date;
+use crate::event::{Evidence, Side};
+use crate::metrics::{Amount, ExchangePartial, UNPRICED_MAX};
+use crate::rows::{Exchange, ExchangeState, Home, Posting, read_postings};
+use crate::tables::{Key, Rows, Table};
+use crate::valuation::Prices;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Exchanges read at once.
+const BATCH: usize = 1_024;
+
+/// What exchanges of one group add up to.
+#[derive(Default)]
+struct Sum {
+    partial: ExchangePartial,
+    latencies: BTreeMap<u32, u64>,
+    /// Places of base measures.
+    unpriced: BTreeSet<usize>,
+}
+
+/// By group; the whole scope has none.
+type Sums = FxHashMap<Option<Group>, Sum>;
+
+impl<R: Rows> Asked<'_, R> {
+    /// What exchanges add up to by group, and in the whole scope.
+    pub(super) fn exchanges(&self, grouping: &Grouping) -> Result<(FxHashMap<Group, ExchangePartial>, ExchangePartial), Error<R::Error>> {
+        let mut sums = Sums::default();
+        self.count_homes(grouping, &mut sums)?;
+        self.count_latencies(grouping, &mut sums)?;
+        if let Some(prices) = self.prices.as_ref().filter(|_| self.question.needs.exchange_values) {
+            self.value_exchanges(grouping, prices, &mut sums)?;
+        }
+        let whole = sums.remove(&None).map(|sum| self.partial(sum)).unwrap_or_default();
+        let groups = sums.into_iter().filter_map(|(group, sum)| Some((group?, self.partial(sum)))).filter(|(_, partial)| partial.opened > 0);
+        Ok((groups.collect(), whole))
+    }
+
+    fn partial(&self, sum: Sum) -> ExchangePartial {
+        let latencies = sum.latencies.into_iter().filter(|(_, count)| *count > 0).collect();
+        let unpriced_measures = sum.unpriced.into_iter().take(UNPRICED_MAX).map(|place| self.measures.get(place).id.clone()).collect();
+        ExchangePartial { latencies, unpriced_measures, ..sum.partial }
+    }
+
+    /// Applies a change to the home's group and, if it is within the period, to the whole scope.
+    fn at_home<E>(
+        &self,
+        grouping: &Grouping,
+        sums: &mut Sums,
+        home: Home,
+        mut change: impl FnMut(&mut Sum) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fit = self.scope.fit(home.period);
+        // Side, measure and evidence are never asked of homes.
+        let place = Place { service: home.service, base: 0, side: Side::Citizen, area: home.area, evidence: Evidence::Assumed, unit: home.period };
+        change(sums.entry(Some(grouping.of(&place, fit))).or_default())?;
+        if fit == Fit::Within {
+            change(sums.entry(None).or_default())?;
+        }
+        Ok(())
+    }
+
+    fn count_homes(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
+        walk(self.rows, Table::HomeCell, self.council, &self.scope, |front: HomeFront, take, value| {
+            let (state, first_day) = (take.byte().map_err(corrupt)?, Date(take.ordered().map_err(corrupt)?));
+            let count = count(value).map_err(corrupt)?;
+            let old_enough = self.is_old_enough(first_day);
+            self.at_home(grouping, sums, front.home(), |sum| {
+                sum.partial.opened += count;
+                match state {
+                    state if state == ExchangeState::TwoSided as u8 => sum.partial.two_sided += count,
+                    state if state == ExchangeState::OneSidedCitizen as u8 && old_enough => sum.partial.one_sided_citizen += count,
+                    state if state == ExchangeState::OneSidedState as u8 && old_enough => sum.partial.one_sided_state += count,
+                    _ => {}
+                }
+                Ok::<(), Error<R::Error>>(())
+            })?;
+            Ok(true)
+        })
+    }
+
+    fn count_latencies(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
+        walk(self.rows, Table::LatencyCell, self.council, &self.scope, |front: HomeFront, take, value| {
+            let days = take.be32().map_err(corrupt)?;
+            let count = count(value).map_err(corrupt)?;
+            self.at_home(grouping, sums, front.home(), |sum| {
+                *sum.latencies.entry(days).or_default() += count;
+                Ok::<(), Error<R::Error>>(())
+            })?;
+            Ok(true)
+        })
+    }
+
+    fn is_old_enough(&self, first_day: Date) -> bool {
+        let days = self.question.one_sided_older_than_days;
+        days == 0 || self.question.today.is_some_and(|today| i64::from(today.0) - i64::from(first_day.0) >= i64::from(days))
+    }
+
+    /// Reads every exchange, in batches.
+    fn value_exchanges(&self, grouping: &Grouping, prices: &Prices, sums: &mut Sums) -> Result<(), Error<R::Error>> {
+        let prefix = Key::of(Table::Exchange, self.council).into_vec();
+        let mut next = Some(prefix.clone());
+        while let Some(from) = next.take() {
+            let mut batch: Vec<(Vec<u8>, Exchange)> = Vec::new();
+            let (mut failure, mut seen) = (None, 0);
+            let result = self.rows.scan(Table::Exchange, &prefix, &from, &mut |key, row| {
+                if seen == BATCH {
+                    next = Some(key.to_vec());
+                    return false;
+                }
+                seen += 1;
+                match Exchange::decode(row) {
+                    Ok(exchange) if self.counts(&exchange) => batch.push((key[prefix.len()..].to_vec(), exchange)),
+                    Ok(_) => {}
+                    Err(error) => failure = Some(error),
+                }
+                failure.is_none()
+            });
+            read(result)?;
+            if let Some(error) = failure {
+                return Err(corrupt(error));
+            }
+            for (id, exchange) in &batch {
+                let worth = self.worth(prices, id, exchange)?;
+                self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, exchange, &worth)).map_err(|_| Error::Overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counts(&self, exchange: &Exchange) -> bool {
+        let Home { service, area, period } = exchange.home;
+        let in_scope = self.scope.services().has(service) && self.scope.areas().has(area) && self.scope.fit(period) != Fit::Outside;
+        in_scope && exchange.state() != ExchangeState::Empty
+    }
+
+    fn add_worth(&self, sum: &mut Sum, exchange: &Exchange, worth: &Worth) -> Result<(), Overflow> {
+        if !worth.unpriced.is_empty() {
+            sum.unpriced.extend(&worth.unpriced);
+            return Ok(());
+        }
+        let add = |to: &mut Amount, amount: Amount| to.plus(amount).map(|sum| *to = sum).ok_or(Overflow);
+        let partial = &mut sum.partial;
+        partial.priced += 1;
+        // A side that its contra measures make negative has given nothing to return.
+        let [c, g] = [worth.citizen, worth.state].map(not_negative);
+        let less = c.zip(g, |c, g| c.min(g).checked_mul(2)).ok_or(Overflow)?;
+        add(&mut partial.reciprocal, less)?;
+        add(&mut partial.both_sides, c.plus(g).ok_or(Overflow)?)?;
+        if !exchange.first_day().is_some_and(|day| self.is_old_enough(day)) {
+            return Ok(());
+        }
+        match exchange.state() {
+            ExchangeState::OneSidedCitizen => {
+                partial.one_sided_priced += 1;
+                add(&mut partial.one_sided_citizen_value, worth.citizen)
+            }
+            ExchangeState::OneSidedState => {
+                partial.one_sided_priced += 1;
+                partial.one_sided_state_priced += 1;
+                add(&mut partial.one_sided_state_value, worth.state)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What both sides of an exchange are worth. Where prices are the same on all days its accounts say it, else its postings.
+    fn worth(&self, prices: &Prices, id: &[u8], exchange: &Exchange) -> Result<Worth, Error<R::Error>> {
+        let mut worth = Worth::default();
+        let is_day_free = exchange.accounts.iter().all(|account| self.measures.place(account.measure).is_ok_and(|at| prices.is_constant(at)));
+        if is_day_free {
+            for account in &exchange.accounts {
+                let at = self.measures.place(account.measure).map_err(corrupt)?;
+                // An account is at most 65,536 × 10^15.
+                let quantity = i128::try_from(account.quantity).map_err(|_| corrupt(Corrupt("Exchange")))?;
+                self.add(&mut worth, at, quantity, prices.on(at, Date(0))).map_err(|_| Error::Overflow)?;
+            }
+            return Ok(worth);
+        }
+        let pages = self.pages(id, exchange.pages)?;
+        for posting in pages.iter().chain(&exchange.postings).filter(|posting| posting.is_live()) {
+            let at = self.measures.place(posting.measure).map_err(corrupt)?;
+            let rate = prices.on(at, posting.occurred.start);
+            self.add(&mut worth, at, posting.quantity.into(), rate).map_err(|_| Error::Overflow)?;
+        }
+        Ok(worth)
+    }
+
+    fn add(&self, worth: &mut Worth, at: usize, quantity: i128, rate: Option<Amount>) -> Result<(), Overflow> {
+        let measure = self.measures.get(at);
+        let Some(rate) = rate else {
+            worth.unpriced.insert(measure.base);
+            return Ok(());
+        };
+        let side = if measure.side == Side::Citizen { &mut worth.citizen } else { &mut worth.state };
+        let amount = rate.times(if measure.negative { -quantity } else { quantity });
+        *side = amount.and_then(|amount| side.plus(amount)).ok_or(Overflow)?;
+        Ok(())
+    }
+
+    /// The postings of an exchange's full pages.
+    fn pages(&self, id: &[u8], count: u32) -> Result<Vec<Posting>, Error<R::Error>> {
+        let key = |page: u32| {
+            let mut key = Key::of(Table::ExchangePage, self.council);
+            key.bytes(id).byte(0).be32(page);
+            key.into_vec()
+        };
+        let rows = read(self.rows.get_many(Table::ExchangePage, &(0..count).map(key).collect::<Vec<_>>()))?;
+        let mut postings = Vec::new();
+        for row in rows {
+            let row = row.ok_or_else(|| corrupt(Corrupt("ExchangePage")))?;
+            postings.extend(read_postings(&row).map_err(corrupt)?);
+        }
+        Ok(postings)
+    }
+}
+
+/// What the two sides of one exchange are worth.
+#[derive(Default)]
+struct Worth {
+    citizen: Amount,
+    state: Amount,
+    /// Places of base measures of which a live posting has no price.
+    unpriced: BTreeSet<usize>,
+}
+
+impl HomeFront {
+    fn home(self) -> Home {
+        Home { service: self.service, area: self.area, period: self.unit }
+    }
+}
+
+fn not_negative(amount: Amount) -> Amount {
+    Amount { low: amount.low.max(0), central: amount.central.max(0), high: amount.high.max(0) }
+}
+
+/// A count of exchanges, which is never negative.
+fn count(value: &[u8]) -> Result<u64, Corrupt> {
+    u64::try_from(Cell::decode(value)?.count).map_err(|_| Corrupt("HomeCell"))
+}

@@ -1,0 +1,84 @@
+//! From which rows a question is answered.
+
+use super::Asked;
+use super::group::Grouping;
+use crate::date::Grain;
+use crate::metrics::Dimension;
+
+/// Rows that hold quantities, cheap to dear. Every one that is exact for a question gives the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The roll-up by month.
+    Months,
+    /// The roll-up by day.
+    Days,
+    /// The roll-up by area and month.
+    Areas,
+    /// The entries themselves.
+    Entries,
+}
+
+/// Rows that hold actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Actors {
+    /// Bitmaps by service and month.
+    Months,
+    /// Bitmaps by service and year.
+    Years,
+    /// Lines of statements.
+    Lines,
+}
+
+/// Where each part of an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub quantities: Source,
+    pub actors: Actors,
+}
+
+/// The cheapest exact rows. Rates that change within a cell's unit show only once the cell is met: then entries are read after all.
+pub(super) fn plan<R>(asked: &Asked<'_, R>) -> Plan {
+    let cheapest = |all: &[Source]| all.iter().copied().find(|source| asked.is_exact_by(*source)).unwrap_or(Source::Entries);
+    let quantities = match asked.rates_change_within_months() {
+        // The roll-up by month would meet such a cell at once; that by day may not.
+        true => cheapest(&[Source::Days, Source::Areas]),
+        false => cheapest(&[Source::Months, Source::Days, Source::Areas]),
+    };
+    let actors = [Actors::Years, Actors::Months].into_iter().find(|actors| asked.has_actors_in(*actors)).unwrap_or(Actors::Lines);
+    Plan { quantities, actors }
+}
+
+impl<R> Asked<'_, R> {
+    /// Whether a source tells apart what the question tells apart.
+    pub fn is_exact_by(&self, source: Source) -> bool {
+        let grouping = Grouping::new(&self.question.group_by);
+        let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
+        let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
+        match source {
+            Source::Months => !by_area && !by_day,
+            Source::Days => !by_area,
+            Source::Areas => !by_day,
+            Source::Entries => true,
+        }
+    }
+
+    /// Whether the bitmaps, which know service and month (or year) only, tell apart what the question tells apart.
+    pub fn has_actors_in(&self, actors: Actors) -> bool {
+        let grouping = Grouping::new(&self.question.group_by);
+        let grain = match actors {
+            Actors::Lines => return true,
+            Actors::Months => Grain::Month,
+            Actors::Years => Grain::Year,
+        };
+        let beyond = [Dimension::Measure, Dimension::Area, Dimension::Evidence].into_iter().any(|dimension| grouping.has(dimension));
+        let narrowed = !self.question.filters.measures.is_empty() || !self.scope.areas().are_all() || self.scope.narrows_evidence();
+        !beyond && !narrowed && grouping.grain().is_none_or(|asked| asked >= grain) && self.scope.is_bounded_by(grain)
+    }
+
+    fn rates_change_within_months(&self) -> bool {
+        let Some(prices) = self.prices.as_ref().filter(|_| self.question.needs.cells) else {
+            return false;
+        };
+        (0..self.measures.all().len()).any(|place| self.scope.has_measure(place) && prices.changes_within_months(place))
+    }
+}

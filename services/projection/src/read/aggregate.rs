@@ -1,0 +1,224 @@
+//! What a value question adds up to in one council. The work is the domain's; here are the messages, and the call's deadline.
+
+use super::view::View;
+use super::{Readable, reflected};
+use std::cell::Cell;
+use tandem_domain::aggregate::{self, Filters, Question, ValuationAsked};
+use tandem_domain::bytes::Corrupt;
+use tandem_domain::date::Date;
+use tandem_domain::event::{Evidence, Side};
+use tandem_domain::metrics::{Dimension, Needs};
+use tandem_domain::tables::{Rows, Table};
+use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
+use tandem_proto::v1::{self, Scope};
+use tandem_wire::partial::to_response;
+use tandem_wire::status::Failure;
+
+/// Rows or reads between two looks at the clock.
+const READS: u32 = 1_024;
+
+/// Partial results of a value question for the view's council.
+pub fn aggregate<R: Readable>(view: &View<'_, R>, request: &AggregateRequest) -> Result<AggregateResponse, Failure> {
+    let question = question(request)?;
+    let timed = Timed { view, reads: Cell::new(0) };
+    let answer = aggregate::aggregate(&timed, view.council(), &question).map_err(|error| failure(view.council(), error))?;
+    Ok(to_response(answer, Some(reflected(view)?)))
+}
+
+fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
+    match error {
+        aggregate::Error::Rows(Interrupted(failure)) => failure,
+        aggregate::Error::Refused(fields) => Failure::Invalid(fields),
+        aggregate::Error::UnknownValuation { ref id, .. } => {
+            let reason = "UNKNOWN_VALUATION";
+            let description = format!("{council}: {error}: publish it there, or name one that `tandem catalogue {council}` lists");
+            Failure::Precondition { reason, subject: format!("valuation {id}"), description }
+        }
+        aggregate::Error::Overflow => {
+            Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
+    }
+}
+
+/// The question in the domain's words.
+fn question(request: &AggregateRequest) -> Result<Question, Failure> {
+    let scope = request.scope.clone().unwrap_or_default();
+    let group_by = each("group_by", &request.group_by, Dimension::from_number)?;
+    let valuation = request
+        .valuation
+        .as_ref()
+        .map(|valuation| ValuationAsked { id: valuation.id.clone(), version: Some(valuation.version).filter(|version| *version > 0) });
+    Ok(Question {
+        filters: filters(scope)?,
+        group_by,
+        valuation,
+        needs: Needs {
+            cells: request.want_cells,
+            exchanges: request.want_exchanges,
+            exchange_values: request.want_exchange_values,
+            participants: request.want_participants,
+            valuation: false,
+        },
+        one_sided_older_than_days: request.one_sided_older_than_days,
+        today: day("today", &request.today)?,
+    })
+}
+
+fn filters(scope: Scope) -> Result<Filters, Failure> {
+    let side = |number| match v1::Side::try_from(number) {
+        Ok(v1::Side::Citizen) => Some(Side::Citizen),
+        Ok(v1::Side::State) => Some(Side::State),
+        _ => None,
+    };
+    let grade = |number: i32| u8::try_from(number).ok().and_then(Evidence::from_number);
+    Ok(Filters {
+        sides: each("scope.sides", &scope.sides, side)?,
+        evidence: each("scope.evidence", &scope.evidence, grade)?,
+        start: day("scope.period_start", &scope.period_start)?,
+        end: day("scope.period_end", &scope.period_end)?,
+        services: scope.services,
+        measures: scope.measures,
+        areas: scope.areas,
+    })
+}
+
+fn each<T>(field: &str, numbers: &[i32], read: impl Fn(i32) -> Option<T>) -> Result<Vec<T>, Failure> {
+    let one = |(index, number): (usize, &i32)| {
+        read(*number).ok_or_else(|| Failure::invalid(format!("{field}[{index}]"), format!("is {number}, which says nothing here")))
+    };
+    numbers.iter().enumerate().map(one).collect()
+}
+
+fn day(field: &str, text: &str) -> Result<Option<Date>, Failure> {
+    match text {
+        "" => Ok(None),
+        text => Date::parse(text).map(Some).ok_or_else(|| Failure::invalid(field, "must be a day of the calendar, YYYY-MM-DD")),
+    }
+}
+
+/// A view's rows, until its deadline: afterwards nobody waits for the answer.
+struct Timed<'a, 'v, R> {
+    view: &'a View<'v, R>,
+    reads: Cell<u32>,
+}
+
+/// Reading stopped: the deadline passed, or a read failed.
+struct Interrupted(Failure);
+
+impl From<Corrupt> for Interrupted {
+    fn from(corrupt: Corrupt) -> Self {
+        Self(super::view::corrupt(corrupt))
+    }
+}
+
+impl<R: Readable> Timed<'_, '_, R> {
+    fn look(&self) -> Result<(), Interrupted> {
+        let reads = self.reads.get() + 1;
+        self.reads.set(reads % READS);
+        if reads == READS { self.view.check_deadline().map_err(Interrupted) } else { Ok(()) }
+    }
+}
+
+impl<R: Readable> Rows for Timed<'_, '_, R> {
+    type Error = Interrupted;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Interrupted> {
+        self.look()?;
+        self.view.rows().get(table, key).map_err(|error| Interrupted(error.into()))
+    }
+
+    fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Interrupted> {
+        self.look()?;
+        self.view.rows().get_many(table, keys).map_err(|error| Interrupted(error.into()))
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Interrupted> {
+        let mut late = None;
+        let result = self.view.rows().scan(table, prefix, from, &mut |key, value| match self.look() {
+            Ok(()) => visit(key, value),
+            Err(interrupted) => {
+                late = Some(interrupted);
+                false
+            }
+        });
+        result.map_err(|error| Interrupted(error.into()))?;
+        late.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+    use tandem_domain::memory::Memory;
+    use tandem_domain::position::LogId;
+
+    /// Rows in memory whose errors can be answered with.
+    struct Rowed(Memory);
+
+    struct Broken(Corrupt);
+
+    impl From<Corrupt> for Broken {
+        fn from(corrupt: Corrupt) -> Self {
+            Self(corrupt)
+        }
+    }
+
+    impl From<Broken> for Failure {
+        fn from(broken: Broken) -> Self {
+            Self::Internal(broken.0.to_string())
+        }
+    }
+
+    impl Rows for Rowed {
+        type Error = Broken;
+
+        fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
+            Ok(self.0.get(table, key)?)
+        }
+
+        fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Broken> {
+            Ok(self.0.scan(table, prefix, from, visit)?)
+        }
+    }
+
+    fn ask(request: &AggregateRequest, deadline: Option<Instant>) -> Result<AggregateResponse, Failure> {
+        let rows = Rowed(Memory::new());
+        aggregate(&View::new(&rows, "E1", LogId([0; 16]), deadline), request)
+    }
+
+    #[test]
+    fn nothing_recorded_is_an_empty_answer() {
+        let request =
+            AggregateRequest { council: "E1".into(), want_cells: true, want_exchanges: true, want_participants: true, ..Default::default() };
+        let response = ask(&request, None).unwrap();
+        assert_eq!((response.groups.len(), response.amount_denominator, response.reflects.unwrap().entries), (0, 1, 0));
+        assert_eq!(response.total.unwrap().exchanges.unwrap().opened, 0);
+    }
+
+    #[test]
+    fn wrong_fields_are_named() {
+        let wrong = |request: AggregateRequest| match ask(&request, None) {
+            Err(Failure::Invalid(fields)) => fields.into_iter().map(|about| about.field).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wrong(AggregateRequest { group_by: vec![2, 99], ..Default::default() }), ["group_by[1]"]);
+        assert_eq!(wrong(AggregateRequest { group_by: vec![3], want_exchanges: true, ..Default::default() }), ["group_by[0]"]);
+        let scope = |scope: Scope| AggregateRequest { scope: Some(scope), want_exchanges: true, ..Default::default() };
+        assert_eq!(wrong(scope(Scope { evidence: vec![0], ..Default::default() })), ["scope.evidence[0]"]);
+        assert_eq!(wrong(scope(Scope { evidence: vec![1], sides: vec![1], ..Default::default() })), ["scope.sides", "scope.evidence"]);
+        assert_eq!(wrong(scope(Scope { period_start: "2025-02-30".into(), ..Default::default() })), ["scope.period_start"]);
+        let unknown = AggregateRequest { valuation: Some(v1::ValuationRef { id: "floor".into(), version: 2 }), ..Default::default() };
+        assert!(matches!(ask(&unknown, None), Err(Failure::Precondition { reason: "UNKNOWN_VALUATION", .. })));
+    }
+
+    #[test]
+    fn reading_stops_at_the_deadline() {
+        let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now);
+        let rows = Rowed(Memory::new());
+        let view = View::new(&rows, "E1", LogId([0; 16]), Some(past));
+        let timed = Timed { view: &view, reads: Cell::new(0) };
+        let reads = (0..READS).map(|_| timed.get(Table::Book, b"x")).filter(|read| read.is_err()).count();
+        assert_eq!(reads, 1);
+    }
+}
