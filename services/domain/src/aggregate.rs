@@ -201,5 +201,4 @@ fn prices<R: Rows>(rows: &R, council: &str, asked: &ValuationAsked, measures: &M
 }
 
 #[cfg(test)]
-#[path = "aggregate/tests.rs"]
 mod tests;

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn spans_go_to_the_smallest_unit_that_contains_them() {
-        let span = |start, end| Span { start: Date::parse(start).unwrap(), end: Date::parse(end).unwrap() };
+        let span = |start: &str, end: &str| Span { start: Date::parse(start).unwrap(), end: Date::parse(end).unwrap() };
         let unit = |start, end, least| span(start, end).unit(least).to_string();
         assert_eq!(unit("2025-03-01", "2025-03-01", Grain::Day), "2025-03-01");
         assert_eq!(unit("2025-03-01", "2025-03-01", Grain::Month), "2025-03");

@@ -118,14 +118,15 @@ const MINOR: &str = "{minor}";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no metric; the nearest name is {nearest}")]
 pub struct Unknown {
-    /// The metric whose name takes the fewest changes of a letter to reach.
+    /// The metric whose name has it in it or, if none has, takes the fewest changes of a letter to reach.
     pub nearest: &'static str,
 }
 
 /// The metric of this name.
 pub fn find(name: &str) -> Result<&'static Metric, Unknown> {
     let found = ALL.iter().find(|metric| metric.name == name);
-    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(|known| distance(name, known)).unwrap_or_default() })
+    let how_far = |known: &&'static str| (!known.contains(name), distance(name, known));
+    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(how_far).unwrap_or_default() })
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
@@ -177,3 +178,6 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";
 
+
+#[cfg(test)]
+mod tests;

@@ -185,7 +185,8 @@ impl<L: EventLog> Gateway<L> {
                 Some(_) => Err(Failure::Unreadable("the request has more than one message".into()).into()),
             }
         };
-        let late = |_| Failure::Expired(format!("the request did not arrive within {} s; nothing was recorded", self.limits().read_time_max.as_secs()));
+        let late =
+            |_| Failure::Expired(format!("the request did not arrive within {} s; nothing was recorded", self.limits().read_time_max.as_secs()));
         timeout(self.limits().read_time_max, read).await.map_err(late)?.map_err(|status| unreadable(status, bytes_max))
     }
 
@@ -206,7 +207,7 @@ impl<L: EventLog> Gateway<L> {
     }
 
     /// Appends each council's records, all councils at once. If one fails the whole request does, although others may be durable: sending
-    /// the same ids again records nothing twice.
+    /// the same ids again records nothing twice. So of several councils none is ever said to be unrecorded.
     async fn append(&self, groups: Vec<Group>, patience: Patience) -> Result<Vec<CouncilPosition>, Failure> {
         let one = async |group: Group| {
             let position = self.append_one(&group.council, group.records, patience).await?;
@@ -217,7 +218,10 @@ impl<L: EventLog> Gateway<L> {
             match groups.len() {
                 0 => Ok(Vec::new()),
                 1 => Ok(vec![one(groups.remove(0)).await?]),
-                _ => try_join_all(groups.into_iter().map(one)).await,
+                _ => try_join_all(groups.into_iter().map(one)).await.map_err(|failure| match failure {
+                    Failure::Unavailable { why, .. } => Failure::OutcomeUnknown { timed_out: false, why },
+                    failure => failure,
+                }),
             }
         };
         let limit = self.limits().append_time_max;
@@ -272,14 +276,15 @@ pub(crate) fn check_batch(request: &Events) -> Result<(), Failure> {
 }
 
 pub(crate) fn stopping() -> Failure {
-    Failure::Unavailable { why: "the gateway is stopping; what it has not answered was not recorded".into(), retry_after: std::time::Duration::from_secs(1) }
+    Failure::Unavailable { why: "the gateway is stopping and takes no more".into(), retry_after: std::time::Duration::from_secs(1) }
 }
 
 fn no_catalogue() -> Failure {
     Failure::Precondition {
         reason: "NO_CATALOGUE",
         subject: "require_known".into(),
-        description: "require_known: this gateway follows no catalogue; unset it to record the event, which then waits in suspense for what it needs".into(),
+        description: "require_known: this gateway follows no catalogue; unset it to record the event, which then waits in suspense for what it needs"
+            .into(),
     }
 }
 

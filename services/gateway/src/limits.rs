@@ -27,6 +27,9 @@ pub struct Limits {
     pub stream_batches_max: usize,
     /// Bytes of one stream's batches that are on their way to the log; the one that passes the limit is still taken.
     pub stream_bytes_max: usize,
+    /// A stream whose answers the client does not read for this long is given up. Longer than `append_time_max`, while which it is not
+    /// the client that holds things up.
+    pub stream_stall_max: Duration,
     /// A unary request must have arrived within this time.
     pub read_time_max: Duration,
     /// The log must have answered within this time; after it the outcome is unknown.
@@ -43,6 +46,7 @@ impl Default for Limits {
             streams_bytes_max: 64 * 1024 * 1024,
             stream_batches_max: 64,
             stream_bytes_max: 16 * 1024 * 1024,
+            stream_stall_max: Duration::from_secs(300),
             read_time_max: Duration::from_secs(30),
             append_time_max: Duration::from_secs(30),
         }

@@ -78,7 +78,11 @@ fn every_record_has_salts_of_its_own() {
     let principal = principal("councils = [\"*\"]\nsources = [\"*\"]");
     let same = encode(&vec![event(1, "E09000001"); 100]);
     let prepared = prepare(&same, &Rules { principal: &principal, known: None, now_us: NOW_US });
-    let salts = prepared.groups[0].records.iter().map(|bytes| Record::decode(bytes.clone()).unwrap()).flat_map(|record| [record.facts_salt, record.person_salt]);
+    let salts = prepared.groups[0]
+        .records
+        .iter()
+        .map(|bytes| Record::decode(bytes.clone()).unwrap())
+        .flat_map(|record| [record.facts_salt, record.person_salt]);
     assert_eq!(salts.collect::<std::collections::HashSet<_>>().len(), 200);
 }
 

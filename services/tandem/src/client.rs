@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail};
 use std::time::Duration;
-use tonic::{Code, Status};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
 
 /// What every client command needs to know of its server.
 #[derive(Clone, Debug, clap::Args)]

@@ -48,7 +48,11 @@ impl Generator {
     }
 
     fn exchange(&mut self) -> String {
-        if self.random.percent(30) { String::new() } else { format!("case:{}", self.random.below(14)) }
+        match self.random.below(100) {
+            0..=29 => String::new(),
+            30..=39 => format!("rare:{}", self.random.below(100)),
+            _ => format!("case:{}", self.random.below(14)),
+        }
     }
 
     fn quantity(&mut self) -> i64 {
@@ -159,6 +163,26 @@ impl Generator {
         self.keep_as(key, Body::EntryReversed(EntryReversed { target_event_id: target.id_text(), target_source, reason }), Person::default())
     }
 
+    /// A contribution of "tutoring" to an exchange, or a state input of "teaching"; `number` makes the id, the day and the quantity.
+    pub fn to_exchange(&mut self, exchange: &str, number: u64, is_citizen: bool) -> Parts {
+        let (service, exchange, quantity, evidence) = (SERVICES[0].to_owned(), exchange.to_owned(), 1 + number as i64, 1);
+        let body = if is_citizen {
+            let measure = "tutoring".to_owned();
+            Body::ContributionRecorded(ContributionRecorded { service, measure, quantity, exchange, evidence, ..Default::default() })
+        } else {
+            let measure = "teaching".to_owned();
+            Body::StateInputRecorded(StateInputRecorded { service, measure, quantity, exchange, evidence, ..Default::default() })
+        };
+        self.keep_as(numbered(number), body, Person::default())
+    }
+
+    /// Reverses what [`Generator::to_exchange`] made.
+    pub fn reversal_of(&mut self, number: u64) -> Parts {
+        let event_id = self.random.bytes();
+        let body = EntryReversed { target_event_id: numbered(number).id_text(), target_source: String::new(), reason: 1 };
+        self.keep_as(EventKey { source: "crm".into(), event_id }, Body::EntryReversed(body), Person::default())
+    }
+
     /// Facts that do not pass the checks.
     pub(super) fn bad_facts(&mut self) -> Vec<u8> {
         let body = match self.random.below(3) {
@@ -168,4 +192,8 @@ impl Generator {
         };
         Facts { body: Some(body) }.encode_to_vec()
     }
+}
+
+fn numbered(number: u64) -> EventKey {
+    EventKey { source: "crm".into(), event_id: u128::from(number).to_be_bytes() }
 }

@@ -1,6 +1,6 @@
 //! Events with a gateway's stamps, in a log's frames.
 
-use super::{Generator, Manner};
+use super::{Generator, Manner, Parts};
 use crate::random::Random;
 use prost::Message;
 use tandem_proto::v1::Record;
@@ -16,6 +16,20 @@ pub struct Taken {
     pub offset: u64,
     /// Which of the frame's records.
     pub index: u32,
+}
+
+impl Taken {
+    /// A record in a frame of its own.
+    pub fn alone(parts: Parts, offset: u64, random: &mut Random) -> Self {
+        let now_us = START_US + offset * 1_000_000;
+        Self { record: record(parts, now_us, false, random), append_us: now_us, offset, index: 0 }
+    }
+}
+
+fn record(parts: Parts, received_us: u64, officer: bool, random: &mut Random) -> Vec<u8> {
+    let Parts { envelope, facts, person } = parts;
+    let [facts_salt, person_salt] = [random.bytes::<16>().to_vec(), random.bytes::<16>().to_vec()];
+    Record { envelope, facts, person, received_us, principal: "local".into(), officer, facts_salt, person_salt }.encode_to_vec()
 }
 
 /// A council and its records.
@@ -47,18 +61,8 @@ pub fn history(code: &str, random: &mut Random, count: usize) -> Council {
             append_us = jump(random, now_us + 1_000);
         }
         left -= 1;
-        let parts = generator.event();
-        let record = Record {
-            envelope: parts.envelope,
-            facts: parts.facts,
-            person: parts.person,
-            received_us: jump(random, now_us),
-            principal: "local".into(),
-            officer: random.percent(15),
-            facts_salt: random.bytes::<16>().to_vec(),
-            person_salt: random.bytes::<16>().to_vec(),
-        };
-        taken.push(Taken { record: record.encode_to_vec(), append_us, offset, index });
+        let (parts, received_us, officer) = (generator.event(), jump(random, now_us), random.percent(15));
+        taken.push(Taken { record: record(parts, received_us, officer, random), append_us, offset, index });
         index += 1;
     }
     Council { code: code.to_owned(), taken }

@@ -120,6 +120,13 @@ impl Generator {
         }
     }
 
+    /// The definition of this service or measure as it should be.
+    pub fn define(&mut self, id: &str) -> Parts {
+        let at = SERVICES.iter().chain(MEASURES.iter().map(|measure| &measure.id)).position(|one| *one == id);
+        let body = catalogue::in_order(at.expect("a service or measure"));
+        self.keep(body, Person::default())
+    }
+
     /// The same bytes once more.
     fn again(&mut self) -> Parts {
         match self.made.is_empty() {

@@ -107,8 +107,10 @@ struct Parts {
 }
 
 impl Parts {
+    /// Those that have anything. State inputs are none of it if only participants were asked.
     fn groups(&self) -> FxHashSet<Group> {
-        self.totals.keys().chain(self.exchanges.keys()).copied().chain(self.takings.keys().copied().flatten()).collect()
+        let totals = self.totals.iter().filter(|(_, totals)| self.needs_cells || totals.citizen.count > 0).map(|(group, _)| *group);
+        totals.chain(self.exchanges.keys().copied()).chain(self.takings.keys().copied().flatten()).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.

@@ -99,10 +99,6 @@ impl Scope {
         self.evidence[grade as usize]
     }
 
-    pub fn narrows_measures(&self) -> bool {
-        !self.measure_numbers.are_all()
-    }
-
     pub fn narrows_evidence(&self) -> bool {
         self.evidence[1..].contains(&false)
     }

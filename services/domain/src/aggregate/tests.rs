@@ -1,1 +1,6 @@
+//! Answers against figures worked by hand, and against a recount of random histories that knows nothing of views.
 
+mod history;
+mod random;
+mod recount;
+mod worked;

@@ -113,21 +113,30 @@ async fn only_a_window_of_batches_is_read() {
         assert_eq!(answers.message().await.unwrap().unwrap().batch, n);
     }
     drop(answers);
-    flooding.await.unwrap();
+    flooding.abort();
     running.idle().await;
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answers_is_not_read_either() {
-    let running = Running::with_limits(Limits { stream_batches_max: 5, ..Default::default() }).await;
-    let (sender, answers) = open(&running).await;
+async fn a_client_that_does_not_read_its_answers_is_not_read_either_and_then_given_up() {
+    let limits = Limits { stream_batches_max: 5, stream_stall_max: Duration::from_millis(50), ..Default::default() };
+    let running = Running::with_limits(limits).await;
+    let (sender, mut answers) = open(&running).await;
     let flooding = flood(sender, "E09000001");
-    // The transport takes answers until its own windows are full; the gateway's budget is free all the same.
-    let before = running.log.records("E09000001").len();
-    until("some batches are recorded", || running.log.records("E09000001").len() > before + 50).await;
-    drop(answers);
-    flooding.await.unwrap();
+    // The transport takes answers until its own windows are full; then no batch is read any more.
     running.idle().await;
+    let recorded = running.log.records("E09000001").len();
+    assert!(recorded > 50, "{recorded}");
+    // What was recorded was answered; and then the client is told why it ends.
+    let mut answered = 0;
+    let status = loop {
+        match answers.message().await {
+            Ok(answer) => answered += answer.expect("not the end").recorded as usize,
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((status.code(), answered), (Code::DeadlineExceeded, recorded), "{status:?}");
+    flooding.await.unwrap();
 }
 
 #[tokio::test]

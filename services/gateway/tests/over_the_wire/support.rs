@@ -25,6 +25,8 @@ pub const NOW_US: u64 = 1_767_312_000_000_000;
 #[derive(Debug)]
 pub struct MemoryLog {
     records: Mutex<BTreeMap<String, Vec<Record>>>,
+    /// Each council's appends come one after the other, in the order of their first polls.
+    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     held: watch::Sender<BTreeSet<String>>,
     pub full: AtomicBool,
     pub broken: AtomicBool,
@@ -34,7 +36,14 @@ pub struct MemoryLog {
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        Self { records: Mutex::default(), held: watch::Sender::new(BTreeSet::new()), full: false.into(), broken: false.into(), waiting: 0.into() }
+        Self {
+            records: Mutex::default(),
+            turns: Mutex::default(),
+            held: watch::Sender::new(BTreeSet::new()),
+            full: false.into(),
+            broken: false.into(),
+            waiting: 0.into(),
+        }
     }
 }
 
@@ -78,6 +87,8 @@ impl EventLog for MemoryLog {
         self.waiting.fetch_add(1, SeqCst);
         let _waiting = Waiting(&self.waiting);
         assert!(!records.is_empty());
+        let turn = self.turns.lock().unwrap().entry(council.into()).or_default().clone();
+        let _turn = turn.lock().await;
         self.held.subscribe().wait_for(|held| !held.contains(council)).await.map_err(|_| Error::Closed)?;
         if self.broken.load(SeqCst) {
             return Err(broken());

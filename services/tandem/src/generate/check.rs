@@ -1,11 +1,12 @@
 //! Compares what a server answers with what was generated.
 
 use super::Report;
+use super::folded::until_folded;
 use crate::client::{Connection, explain};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use tandem_proto::v1::query_service_client::QueryServiceClient;
-use tandem_proto::v1::{Dimension, GetStatusRequest, ListSuspenseRequest, MetricValue, QueryValueRequest, QueryValueResponse, Scope, ValueRow};
+use tandem_proto::v1::{CouncilStatus, Dimension, ListSuspenseRequest, MetricValue, QueryValueRequest, QueryValueResponse, Scope, ValueRow};
 use tonic::Status;
 
 /// A council's counts.
@@ -18,11 +19,10 @@ pub(super) struct Counts {
     pub reversed: u64,
 }
 
-/// Asks for a council's counts; waits until they reflect the positions.
-pub(super) async fn status(connection: Connection, council: &str, at_least: &[String]) -> anyhow::Result<Counts> {
-    let request = GetStatusRequest { councils: vec![council.into()], at_least: at_least.to_vec(), ..Default::default() };
-    let answer = QueryServiceClient::new(connection).get_status(request).await.map_err(|status| explain(&status))?.into_inner();
-    let is_it = |status: &&tandem_proto::v1::CouncilStatus| status.reflects.as_ref().is_some_and(|reflects| reflects.council == council);
+/// A council's counts now or, if there are positions, when they are folded.
+pub(super) async fn counts(connection: Connection, council: &str, positions: &[String]) -> anyhow::Result<Counts> {
+    let answer = until_folded(connection, council, positions).await?;
+    let is_it = |status: &&CouncilStatus| status.reflects.as_ref().is_some_and(|reflects| reflects.council == council);
     let Some(status) = answer.councils.iter().find(is_it) else { return Ok(Counts::default()) };
     Ok(Counts {
         entries: status.reflects.as_ref().map_or(0, |reflects| reflects.entries),
@@ -73,7 +73,12 @@ impl Comparison {
         }
     }
 
-    fn maps<T: PartialEq + std::fmt::Display + Clone + Default>(&mut self, what: &str, expected: &BTreeMap<String, T>, answered: &BTreeMap<String, T>) {
+    fn maps<T: PartialEq + std::fmt::Display + Clone + Default>(
+        &mut self,
+        what: &str,
+        expected: &BTreeMap<String, T>,
+        answered: &BTreeMap<String, T>,
+    ) {
         let keys: std::collections::BTreeSet<_> = expected.keys().chain(answered.keys()).collect();
         for key in keys {
             let of = |map: &BTreeMap<String, T>| map.get(key).cloned().unwrap_or_default();
@@ -85,7 +90,8 @@ impl Comparison {
 /// Central figures by measure: the part that a metric of quantities names, or the row's key.
 fn quantities(pages: &[QueryValueResponse]) -> BTreeMap<String, String> {
     let rows = pages.iter().flat_map(|page| &page.rows);
-    let figures = rows.flat_map(|row| row.values.iter().map(move |value| (if value.part.is_empty() { first_key(row) } else { value.part.clone() }, value)));
+    let figures =
+        rows.flat_map(|row| row.values.iter().map(move |value| (if value.part.is_empty() { first_key(row) } else { value.part.clone() }, value)));
     figures.filter_map(|(measure, value)| Some((measure, value.central.clone().filter(|central| central != "0")?))).collect()
 }
 

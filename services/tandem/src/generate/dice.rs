@@ -61,7 +61,7 @@ impl Dice {
 
     /// 0 to `bound` − 1, each as likely as the others to within 2^-64 × `bound`. 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.bits()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
     /// `least` to `most`, both inclusive.
@@ -78,7 +78,7 @@ impl Dice {
     pub fn skewed(&mut self, bound: u64) -> u64 {
         let even = u128::from(self.bits() >> 32);
         let cube = even * even * even; // below 2^96
-        (u128::from(bound.min(u64::from(u32::MAX))) * cube >> 96) as u64
+        ((u128::from(bound.min(u64::from(u32::MAX))) * cube) >> 96) as u64
     }
 }
 

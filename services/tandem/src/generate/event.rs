@@ -81,7 +81,8 @@ impl Writer<'_> {
             occurred_start: first.to_string(),
             occurred_end: if step.last_day > step.first_day { shape.date(i64::from(step.last_day)).to_string() } else { String::new() },
             // Some systems know the instant.
-            occurred_at: (step.spice % 4 == 0).then(|| Timestamp { seconds: i64::from(first.0) * 86_400 + 28_800 + i64::from(step.spice) / 4, nanos: 0 }),
+            occurred_at: (step.spice.is_multiple_of(4))
+                .then(|| Timestamp { seconds: i64::from(first.0) * 86_400 + 28_800 + i64::from(step.spice) / 4, nanos: 0 }),
         };
         Event { envelope: Some(envelope), facts: Some(Facts { body: Some(self.body(act)) }), person: self.person(act) }
     }
@@ -155,7 +156,7 @@ impl Writer<'_> {
             area: self.area(),
             exchange: self.exchange(),
             evidence: step.evidence.into(),
-            providing_body: if spice % 5 == 0 { format!("provider-{}", spice % 20) } else { String::new() },
+            providing_body: if spice.is_multiple_of(5) { format!("provider-{}", spice % 20) } else { String::new() },
             individual_budget,
             chosen_by: if individual_budget { i32::from(spice / 10 % 4) } else { 0 },
         }

@@ -32,7 +32,12 @@ pub(super) fn add(world: &World, plan: &Plan, dice: &mut Dice, steps: &mut Vec<S
         let step = steps[usize::from(of)];
         steps.push(Step { act: Act::Conflict(of), sent_day: step.sent_day + 1, quantity: step.quantity + 1, ..step });
     }
-    let mistakes = [(STRAY, Act::StrayReversal), (WRONG_SIDE, Act::WrongSide), (UNLISTED_SERVICE, Act::UnlistedService), (UNLISTED_MEASURE, Act::UnlistedMeasure)];
+    let mistakes = [
+        (STRAY, Act::StrayReversal),
+        (WRONG_SIDE, Act::WrongSide),
+        (UNLISTED_SERVICE, Act::UnlistedService),
+        (UNLISTED_MEASURE, Act::UnlistedMeasure),
+    ];
     for (share, act) in mistakes {
         if dice.chance(share) {
             let service = &world.catalogue.services[usize::from(plan.service)];

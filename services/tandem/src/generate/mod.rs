@@ -10,6 +10,7 @@ mod catalogue;
 mod check;
 mod dice;
 mod event;
+pub(crate) mod folded;
 mod generator;
 mod mishap;
 mod plan;
@@ -70,7 +71,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => send_and_check(&args, &mut generator).await?,
     };
     if let Some(mut file) = totals_file {
-        serde_json::to_writer_pretty(&mut file, &generator.report()).and_then(|()| writeln!(file).map_err(serde_json::Error::io)).context("cannot write the totals")?;
+        serde_json::to_writer_pretty(&mut file, &generator.report())
+            .and_then(|()| writeln!(file).map_err(serde_json::Error::io))
+            .context("cannot write the totals")?;
         file.flush().context("cannot write the totals")?;
     }
     Ok(verdict)
@@ -101,11 +104,14 @@ async fn send_and_check(args: &Args, generator: &mut Generator) -> anyhow::Resul
     ensure!(last_day <= latest, "the last day would be {last_day}, which is in the future; ask for an earlier --year or fewer --days");
     let connection = args.server.connect().await?;
     let council = generator.world().shape.council.clone();
-    let before = check::status(connection.clone(), &council, &[]).await?;
+    let before = check::counts(connection.clone(), &council, &[]).await?;
     let position = send::send(connection.clone(), generator, args.quiet).await?;
     let Some(position) = position else { bail!("the server acknowledged no position") };
-    let after = check::status(connection.clone(), &council, &[position]).await?;
-    eprintln!("{council}: {} entries, {} applied, {} suspended, {} reversed, {} duplicates", after.entries, after.applied, after.suspended, after.reversed, after.duplicates);
+    let after = check::counts(connection.clone(), &council, &[position]).await?;
+    eprintln!(
+        "{council}: {} entries, {} applied, {} suspended, {} reversed, {} duplicates",
+        after.entries, after.applied, after.suspended, after.reversed, after.duplicates
+    );
     if !args.check {
         return Ok(ExitCode::SUCCESS);
     }

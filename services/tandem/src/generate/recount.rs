@@ -121,7 +121,13 @@ impl Recount {
     }
 
     fn measure_totals(&self, named: &Report, live: &[&Event]) -> BTreeMap<String, MeasureTotal> {
-        let sum = |id: &str| live.iter().filter_map(|event| given(body(event))).filter(|given| given.measure == id).map(|given| i128::from(given.quantity)).sum::<i128>();
+        let sum = |id: &str| {
+            live.iter()
+                .filter_map(|event| given(body(event)))
+                .filter(|given| given.measure == id)
+                .map(|given| i128::from(given.quantity))
+                .sum::<i128>()
+        };
         let total = |(id, named): (&String, &MeasureTotal)| {
             let entries = self.entries.iter().filter(|(_, event, _)| names(body(event)).1 == id).count() as u64;
             let live = live.iter().filter_map(|event| given(body(event))).filter(|given| given.measure == id).count() as i64;

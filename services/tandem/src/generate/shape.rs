@@ -92,7 +92,10 @@ impl ShapeArgs {
             random_ids: self.random_ids,
         };
         let fixed = shape.fixed_events();
-        ensure!(events > fixed, "--events {events} leaves nothing beside the {fixed} events of the catalogue; ask for more, or for fewer services or areas");
+        ensure!(
+            events > fixed,
+            "--events {events} leaves nothing beside the {fixed} events of the catalogue; ask for more, or for fewer services or areas"
+        );
         Ok(shape)
     }
 }

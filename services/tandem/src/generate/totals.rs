@@ -190,8 +190,12 @@ impl Totals {
     pub fn report(&self, world: &World) -> Report {
         let suspended: u64 = self.suspended.values().sum();
         let catalogue = &world.catalogue;
-        let mut services: BTreeMap<_, _> =
-            catalogue.services.iter().zip(&self.services).map(|(service, tally)| (service.id.clone(), ServiceTotal { entries: tally.entries, live: tally.live })).collect();
+        let mut services: BTreeMap<_, _> = catalogue
+            .services
+            .iter()
+            .zip(&self.services)
+            .map(|(service, tally)| (service.id.clone(), ServiceTotal { entries: tally.entries, live: tally.live }))
+            .collect();
         services.insert(UNLISTED_SERVICE.into(), ServiceTotal { entries: self.unlisted_service, live: 0 });
         Report {
             council: world.shape.council.clone(),
@@ -210,7 +214,11 @@ impl Totals {
             measures: self.measure_totals(world),
             services,
             exchanges: self.exchange_totals(),
-            participants: self.participants.iter().map(|(unit, actors)| (unit.to_string(), actors.iter().filter(|live| **live > 0).count() as u64)).collect(),
+            participants: self
+                .participants
+                .iter()
+                .map(|(unit, actors)| (unit.to_string(), actors.iter().filter(|live| **live > 0).count() as u64))
+                .collect(),
         }
     }
 
@@ -224,7 +232,14 @@ impl Totals {
         let rows = world.catalogue.measures.iter().zip(&self.measures).zip(nets).map(|((measure, tally), net)| {
             let side = if measure.side == Side::Citizen { "citizen" } else { "state" };
             let net = measure.contra_of.is_none().then(|| net.to_string());
-            let total = MeasureTotal { side, unit: measure.amount.unit(), entries: tally.entries, live: tally.live, quantity: tally.quantity.to_string(), net };
+            let total = MeasureTotal {
+                side,
+                unit: measure.amount.unit(),
+                entries: tally.entries,
+                live: tally.live,
+                quantity: tally.quantity.to_string(),
+                net,
+            };
             (measure.id.clone(), total)
         });
         let unlisted = MeasureTotal { side: "", unit: "", entries: self.unlisted_measure, live: 0, quantity: "0".into(), net: None };

@@ -70,7 +70,12 @@ impl World {
     /// How much of each service happens on a day, summed up from the first service on.
     pub fn services_of(&self, day: u32) -> Vec<u64> {
         let weights = self.catalogue.services.iter().map(|service| weight(&self.shape, service, day));
-        weights.scan(0, |sum, weight| { *sum += weight; Some(*sum) }).collect()
+        weights
+            .scan(0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect()
     }
 
     /// How many exchanges there are at most.

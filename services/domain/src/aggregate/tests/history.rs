@@ -1,0 +1,142 @@
+//! Histories for tests: events in plain values, written as a client would and folded by the real fold.
+
+use crate::date::Span;
+use crate::event::{Parts, Side};
+use crate::fold::{Intake, fold};
+use crate::memory::Memory;
+use crate::protobuf::put_varint;
+use crate::record::Record;
+
+pub const COUNCIL: &str = "E09000001";
+
+/// A contribution or a state input.
+#[derive(Clone, Debug)]
+pub struct Gift {
+    pub id: u128,
+    pub side: Side,
+    pub service: &'static str,
+    pub measure: &'static str,
+    pub quantity: i64,
+    pub area: &'static str,
+    pub exchange: String,
+    pub evidence: i64,
+    pub occurred: Span,
+    /// Empty: none.
+    pub party: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rate {
+    pub measure: &'static str,
+    pub per_quantity: i64,
+    pub low: i64,
+    pub central: i64,
+    pub high: i64,
+    /// Empty: the valuation is constant.
+    pub from: &'static str,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Service(&'static str),
+    /// Id, side, unit, contra of.
+    Measure(&'static str, Side, &'static str, &'static str),
+    /// Id, version, rates.
+    Valuation(&'static str, i64, Vec<Rate>),
+    Gift(Gift),
+    /// Id of what is cancelled.
+    Reversal(u128),
+}
+
+/// A protobuf message that grows.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn text(mut self, number: u64, text: &str) -> Self {
+        if !text.is_empty() {
+            put_varint(&mut self.0, number << 3 | 2);
+            put_varint(&mut self.0, text.len() as u64);
+            self.0.extend_from_slice(text.as_bytes());
+        }
+        self
+    }
+
+    fn number(mut self, number: u64, value: i64) -> Self {
+        put_varint(&mut self.0, number << 3);
+        put_varint(&mut self.0, value as u64);
+        self
+    }
+
+    fn message(mut self, number: u64, message: Self) -> Self {
+        put_varint(&mut self.0, number << 3 | 2);
+        put_varint(&mut self.0, message.0.len() as u64);
+        self.0.extend(message.0);
+        self
+    }
+}
+
+fn uuid(id: u128) -> String {
+    let hex = format!("{id:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+fn facts(event: &Event) -> Message {
+    let message = Message::default;
+    match event {
+        Event::Service(id) => message().message(16, message().text(1, id).text(2, id).number(3, 1)),
+        Event::Measure(id, side, unit, contra_of) => {
+            message().message(17, message().text(1, id).text(2, id).number(3, *side as i64).text(4, unit).number(5, 1).text(6, contra_of))
+        }
+        Event::Valuation(id, version, rates) => {
+            let basis = if rates.iter().any(|rate| rate.from.is_empty()) { 2 } else { 1 };
+            let valuation = message().text(1, id).number(2, *version).text(3, id).text(4, "GBP").number(6, basis);
+            let rate = |rate: &Rate| {
+                let amounts = message().text(1, rate.measure).number(2, rate.per_quantity).number(3, rate.central);
+                amounts.number(4, rate.low).number(5, rate.high).text(6, rate.from)
+            };
+            message().message(20, rates.iter().fold(valuation, |valuation, one| valuation.message(12, rate(one))))
+        }
+        Event::Gift(gift) => {
+            let given = message().text(1, gift.service).text(2, gift.measure).number(3, gift.quantity);
+            let given = given.text(4, gift.area).text(5, &gift.exchange).number(6, gift.evidence);
+            message().message(gift.side as u64, given)
+        }
+        Event::Reversal(target) => message().message(5, message().text(1, &uuid(*target)).number(3, 2)),
+    }
+}
+
+/// An encoded record.
+fn record(at: usize, event: &Event) -> Vec<u8> {
+    let (id, span, person) = match event {
+        Event::Gift(gift) => {
+            let field = if gift.side == Side::Citizen { 1 } else { 3 };
+            (gift.id, Some(gift.occurred), Message::default().text(field, &gift.party))
+        }
+        _ => (1 << 100 | at as u128, None, Message::default()),
+    };
+    let (start, end) = span.map_or(("2025-01-01".to_owned(), String::new()), |span| (span.start.to_string(), span.end.to_string()));
+    let envelope = Message::default().text(1, &uuid(id)).text(2, COUNCIL).text(3, "office").text(4, &start).text(5, &end);
+    let facts = facts(event);
+    let parts = Parts { envelope: &envelope.0, facts: &facts.0, person: &person.0 };
+    // Every event is recorded ten days after the one before, so that journals have many months.
+    let received_us = (20_000 + 10 * at as u64) * crate::date::DAY_US;
+    let mut out = Vec::new();
+    Record { parts, received_us, principal: "local", officer: false, facts_salt: &[1; 16], person_salt: &[2; 16] }.encode(&mut out);
+    out
+}
+
+/// The rows that a history folds into.
+pub fn folded(events: &[Event]) -> Memory {
+    let mut memory = Memory::new();
+    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event)).collect();
+    let intake = |(at, record)| Intake { record, append_us: u64::MAX, offset: at as u64, index: 0 };
+    let mut intake = records.iter().map(Vec::as_slice).enumerate().map(intake).collect::<Vec<_>>();
+    while !intake.is_empty() {
+        let rows = memory.clone();
+        let done = fold(&rows, COUNCIL, 0, &intake, usize::MAX, &mut memory).unwrap();
+        assert!(!done.cures_pending);
+        intake.drain(..done.taken);
+    }
+    memory
+}
