@@ -1,6 +1,8 @@
 //! What the integration tests share: a naive model of the ledger, random histories, and the real server as a child process.
 
 pub mod book;
+pub mod client;
 pub mod events;
 pub mod model;
 pub mod random;
+pub mod server;

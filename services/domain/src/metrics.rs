@@ -23,8 +23,10 @@ use crate::event::Invalid;
 /// What has to be computed, for one metric or for a question with several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// [`Partial::measures`] and, with a valuation, both sides' values.
+    /// Both sides of [`Partial`], with a valuation their values too.
     pub cells: bool,
+    /// [`Partial::measures`].
+    pub measures: bool,
     /// The counts of [`Partial::exchanges`].
     pub exchanges: bool,
     /// With a valuation, their values too: every exchange is read.
@@ -40,6 +42,7 @@ impl Needs {
     pub const fn and(self, other: Self) -> Self {
         Self {
             cells: self.cells || other.cells,
+            measures: self.measures || other.measures,
             exchanges: self.exchanges || other.exchanges,
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,

@@ -38,6 +38,7 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
         // Most are one byte long.
         if let Some((&byte, rest)) = self.rest.split_first()
@@ -60,12 +61,14 @@ impl<'a> Fields<'a> {
         Err(Malformed)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let (head, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
         self.rest = rest;
         Ok(head)
     }
 
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, Malformed> {
         let tag = u32::try_from(self.varint()?).map_err(|_| Malformed)?;
         let number = tag >> 3;
@@ -90,6 +93,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

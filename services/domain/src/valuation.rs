@@ -4,7 +4,7 @@
 //! amount in units of 1 ÷ D of the minor unit. One unit of quantity is worth at most 10^12 × 10^9 of these, which always fits; an
 //! entry at most 10^15 times that. Sums of such amounts need not fit into 128 bits, so whoever adds them checks.
 
-use crate::date::{Date, Period};
+use crate::date::{Date, Grain, Period};
 use crate::event::{Basis, Valuation};
 use crate::metrics::merge::least_common_multiple;
 use crate::metrics::{Amount, ValuationUsed};
@@ -35,8 +35,30 @@ pub struct Prices {
 enum Worth {
     /// Money in the valuation's currency: itself.
     Itself,
-    /// Per unit of quantity from a day on, ascending; none: it has no price.
-    Rates(Vec<(Date, Amount)>),
+    /// Ascending; none: it has no price.
+    Rates(Vec<FromDay>),
+}
+
+/// What a unit of quantity is worth from a day on.
+#[derive(Clone, Debug)]
+struct FromDay {
+    day: Date,
+    /// By grain: the index of the unit in which the day lies, and whether it is the unit's first.
+    units: [(i32, bool); 5],
+    amount: Amount,
+}
+
+impl FromDay {
+    fn new(day: Date, amount: Amount) -> Self {
+        let units = [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year, Grain::Ever].map(|grain| match day {
+            ALWAYS => (i32::MIN, true),
+            day => {
+                let unit = Period::of(day, grain);
+                (unit.index, day <= unit.span().start)
+            }
+        });
+        Self { day, units, amount }
+    }
 }
 
 /// What a unit of quantity is worth over a span.
@@ -65,7 +87,7 @@ impl Prices {
     pub fn on(&self, measure: usize, day: Date) -> Option<Amount> {
         match &self.by_measure[measure] {
             Worth::Itself => Some(self.itself()),
-            Worth::Rates(rates) => in_force(rates, day).map(|(_, amount)| *amount),
+            Worth::Rates(rates) => rates[..rates.partition_point(|rate| rate.day <= day)].last().map(|rate| rate.amount),
         }
     }
 
@@ -73,22 +95,24 @@ impl Prices {
     pub fn over(&self, measure: usize, unit: Period) -> Rate {
         let rates = match &self.by_measure[measure] {
             Worth::Itself => return Rate::One(self.itself()),
-            Worth::Rates(rates) if rates.is_empty() => return Rate::Unpriced,
             Worth::Rates(rates) => rates,
         };
-        let span = unit.span();
-        match (in_force(rates, span.start), in_force(rates, span.end)) {
-            (None, None) => Rate::Unpriced,
-            (Some((from, amount)), Some((last, _))) if from == last => Rate::One(*amount),
-            _ => Rate::Changes,
+        // Those in force on its first day: from an earlier unit on, or from that very day.
+        let (before, after) = rates.split_at(rates.partition_point(|rate| {
+            let (index, begins) = rate.units[unit.grain as usize];
+            index < unit.index || (index == unit.index && begins)
+        }));
+        if after.first().is_some_and(|rate| rate.units[unit.grain as usize].0 == unit.index) {
+            return Rate::Changes;
         }
+        before.last().map_or(Rate::Unpriced, |rate| Rate::One(rate.amount))
     }
 
     /// Whether a unit of it is worth the same, or has no price, on all days.
     pub fn is_constant(&self, measure: usize) -> bool {
         match &self.by_measure[measure] {
             Worth::Itself => true,
-            Worth::Rates(rates) => rates.iter().all(|(from, _)| *from == ALWAYS),
+            Worth::Rates(rates) => rates.iter().all(|rate| rate.day == ALWAYS),
         }
     }
 
@@ -96,7 +120,7 @@ impl Prices {
     pub fn changes_within_months(&self, measure: usize) -> bool {
         match &self.by_measure[measure] {
             Worth::Itself => false,
-            Worth::Rates(rates) => rates.iter().any(|(from, _)| *from != ALWAYS && from.ymd().2 != 1),
+            Worth::Rates(rates) => rates.iter().any(|rate| !rate.units[Grain::Month as usize].1),
         }
     }
 
@@ -116,17 +140,17 @@ fn worth(valuation: &Valuation<'_>, denominator: u64, measure: Priced<'_>) -> Wo
     if is_currency(measure.unit) {
         return Worth::Rates(Vec::new());
     }
-    let of = |id: &str| -> Vec<(Date, Amount)> {
+    let of = |id: &str| -> Vec<FromDay> {
         let rates = valuation.rates.iter().filter(|rate| rate.measure == id);
         let mut rates: Vec<_> = rates
             .map(|rate| {
                 let factor = i128::from(denominator / rate.per_quantity);
                 let at = |minor: u64| i128::from(minor) * factor;
                 let from = if valuation.basis == Basis::Constant { ALWAYS } else { rate.effective_from.unwrap_or(ALWAYS) };
-                (from, Amount { low: at(rate.low), central: at(rate.central), high: at(rate.high) })
+                FromDay::new(from, Amount { low: at(rate.low), central: at(rate.central), high: at(rate.high) })
             })
             .collect();
-        rates.sort_unstable_by_key(|(from, _)| *from);
+        rates.sort_unstable_by_key(|rate| rate.day);
         rates
     };
     let own = of(measure.id);
@@ -134,11 +158,6 @@ fn worth(valuation: &Valuation<'_>, denominator: u64, measure: Priced<'_>) -> Wo
         Some(base) if own.is_empty() => Worth::Rates(of(base)),
         _ => Worth::Rates(own),
     }
-}
-
-/// The last rate from this day or an earlier one.
-fn in_force(rates: &[(Date, Amount)], day: Date) -> Option<&(Date, Amount)> {
-    rates[..rates.partition_point(|(from, _)| *from <= day)].last()
 }
 
 /// Whether a measure's unit is an ISO 4217 code: three capital letters, which no UCUM unit of ours is.
@@ -149,7 +168,6 @@ fn is_currency(unit: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::date::Grain;
     use crate::event;
 
     fn rate(measure: &'static str, per_quantity: u64, central: u64, from: Option<&str>) -> event::Rate<'static> {

@@ -1,6 +1,6 @@
 //! How a command finds its server.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -107,11 +107,6 @@ pub fn explain(status: &Status) -> anyhow::Error {
 fn cause(error: &dyn std::error::Error) -> String {
     let last = std::iter::successors(error.source(), |error| error.source()).last();
     last.map_or_else(|| "the connection broke".into(), |cause| format!("the connection broke: {cause}").replace('\n', " "))
-}
-
-/// Refuses with a status as one line.
-pub fn fail<T>(status: Status) -> anyhow::Result<T> {
-    bail!(explain(&status))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tandem_proto::v1;
 /// Asks a projection for what metrics need.
 pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_cells = needs.cells;
+    request.want_measures = needs.measures;
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
@@ -176,6 +177,8 @@ fn to_side(side: SidePartial) -> internal::SidePartial {
         priced_count: side.priced_count,
         matched_count: side.matched_count,
         matched_priced_count: side.matched_priced_count,
+        unpriced_measures: side.unpriced_measures,
+        matched_unpriced_measures: side.matched_unpriced_measures,
     }
 }
 
@@ -187,6 +190,8 @@ fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
         priced_count: side.priced_count,
         matched_count: side.matched_count,
         matched_priced_count: side.matched_priced_count,
+        unpriced_measures: side.unpriced_measures,
+        matched_unpriced_measures: side.matched_unpriced_measures,
     })
 }
 

@@ -33,7 +33,7 @@ type Numbers = FxHashMap<(u8, String), u32>;
 
 impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
-        let mut sums = Sums::new(grouping);
+        let mut sums = self.new_sums(grouping);
         let mut numbers = Numbers::default();
         let views = read(self.rows.get(Table::Views, Key::of(Table::Views, self.council).as_slice()))?;
         // While views are made again, they reflect fewer entries than the book has.
@@ -53,8 +53,7 @@ impl<R: Rows> Asked<'_, R> {
     fn add_entry(&self, sums: &mut Sums<'_>, entry: &Found, is_matched: bool) -> Result<(), Error<R::Error>> {
         let (quantity, times) = (i128::from(entry.quantity), i64::from(is_matched));
         let cell = Cell { quantity, count: 1, matched_quantity: quantity * i128::from(times), matched_count: times };
-        let prices = self.prices.as_ref().filter(|_| self.question.needs.cells);
-        let rate = prices.and_then(|prices| prices.on(entry.measure, entry.occurred.start));
+        let rate = self.cell_prices().and_then(|prices| prices.on(entry.measure, entry.occurred.start));
         sums.add(&entry.place, entry.fit, self.measures.get(entry.measure), cell, rate).map_err(|_| Error::Overflow)
     }
 

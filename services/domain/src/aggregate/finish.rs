@@ -18,9 +18,9 @@ impl<R: Rows> Asked<'_, R> {
     pub(super) fn answer(&self, plan: Plan) -> Result<Answer, Error<R::Error>> {
         let grouping = Grouping::new(&self.question.group_by);
         let needs = self.question.needs;
-        let mut all = Parts { needs_cells: needs.cells, needs_participants: needs.participants, ..Parts::default() };
+        let mut all = Parts { needs_cells: needs.cells, needs_measures: needs.measures, needs_participants: needs.participants, ..Parts::default() };
         // How many contributions there are, the cells say.
-        if needs.cells || needs.participants {
+        if needs.cells || needs.measures || needs.participants {
             let sums = self.sums(&grouping, plan.quantities)?;
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
         }
@@ -98,6 +98,7 @@ type Names = FxHashMap<(u8, u32), String>;
 #[derive(Default)]
 struct Parts {
     needs_cells: bool,
+    needs_measures: bool,
     needs_participants: bool,
     totals: FxHashMap<Group, Totals>,
     total: Totals,
@@ -109,7 +110,7 @@ struct Parts {
 impl Parts {
     /// Those that have anything. State inputs are none of it if only participants were asked.
     fn groups(&self) -> FxHashSet<Group> {
-        let totals = self.totals.iter().filter(|(_, totals)| self.needs_cells || totals.citizen.count > 0).map(|(group, _)| *group);
+        let totals = self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
         totals.chain(self.exchanges.keys().copied()).chain(self.takings.keys().copied().flatten()).collect()
     }
 
@@ -127,7 +128,8 @@ impl Parts {
         // Counts of live entries are never negative.
         let contributions = if self.needs_participants { totals.citizen.count.max(0) as u64 } else { 0 };
         let (participants, contributions_with_actor) = (taking.actors(), taking.with_actor);
-        let Totals { measures, citizen, state } = if self.needs_cells { totals } else { Totals::default() };
+        let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
+        let measures = totals.measures;
         Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }
     }
 }

@@ -4,6 +4,7 @@ use super::scope::Fit;
 use crate::date::{Date, Grain, Period};
 use crate::event::{Evidence, Side};
 use crate::metrics::Dimension;
+use std::hash::{Hash, Hasher};
 
 /// Where something is counted. Names are numbers; of what does not apply, 0.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Place {
 }
 
 /// A group by numbers: what was not asked is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub service: u32,
     /// Place of the base measure.
@@ -30,6 +31,17 @@ pub(super) struct Group {
     pub unit: Option<Period>,
     pub coarser: bool,
     pub overlaps: bool,
+}
+
+impl Hash for Group {
+    /// In few words: every cell that is read is hashed.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let unit = self.unit.map_or(0, |unit| (unit.grain as u64 + 1) << 32 | u64::from(unit.index as u32));
+        let flags = u64::from(self.side) << 60 | u64::from(self.evidence) << 56 | u64::from(self.coarser) << 49 | u64::from(self.overlaps) << 48;
+        state.write_u64(u64::from(self.service) << 32 | u64::from(self.area));
+        state.write_u64(unit | flags);
+        state.write_u32(self.base);
+    }
 }
 
 /// What a question is grouped by.

@@ -28,6 +28,8 @@ pub(super) struct Scope {
     pub end: Option<Date>,
     /// First and last index of the units that are not outside, by grain.
     units: [(i32, i32); 5],
+    /// The same of those within.
+    within: [(i32, i32); 5],
 }
 
 /// Ascending numbers that are let through; `None`: all.
@@ -64,12 +66,6 @@ impl Scope {
         numbers.sort_unstable();
         let mut evidence = [filters.evidence.is_empty(); 6];
         filters.evidence.iter().for_each(|grade| evidence[*grade as usize] = true);
-        let (first, last) = (filters.start.unwrap_or(Date(i32::MIN)), filters.end.unwrap_or(Date(i32::MAX)));
-        let index = |day: Date, grain| match day.0 {
-            // An open end: no unit is beyond it.
-            i32::MIN | i32::MAX if grain != Grain::Ever => day.0,
-            _ => Period::of(day, grain).index,
-        };
         Ok(Self {
             services: resolve(rows, council, NameKind::Service, &filters.services)?,
             areas: resolve(rows, council, NameKind::Area, &filters.areas)?,
@@ -78,7 +74,8 @@ impl Scope {
             evidence,
             start: filters.start,
             end: filters.end,
-            units: [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year, Grain::Ever].map(|grain| (index(first, grain), index(last, grain))),
+            units: GRAINS.map(|grain| indices(filters, grain, false)),
+            within: GRAINS.map(|grain| indices(filters, grain, true)),
         })
     }
 
@@ -128,16 +125,12 @@ impl Scope {
 
     /// How a unit lies to the period.
     pub fn fit(&self, unit: Period) -> Fit {
-        if self.start.is_none() && self.end.is_none() {
-            return Fit::Within;
+        let lies = |(first, last): (i32, i32)| first <= unit.index && unit.index <= last;
+        match (lies(self.within[unit.grain as usize]), lies(self.units[unit.grain as usize])) {
+            (true, _) => Fit::Within,
+            (false, true) => Fit::Overlaps,
+            (false, false) => Fit::Outside,
         }
-        let (first, last) = self.units[unit.grain as usize];
-        if unit.index < first || unit.index > last {
-            return Fit::Outside;
-        }
-        let span = unit.span();
-        let within = self.start.is_none_or(|start| start <= span.start) && self.end.is_none_or(|end| span.end <= end);
-        if within { Fit::Within } else { Fit::Overlaps }
     }
 
     /// Whether each end of the period is open or lies between two units of this grain.
@@ -146,6 +139,19 @@ impl Scope {
         let ends = |day: Date| Period::of(day, grain).span().end == day;
         self.start.is_none_or(begins) && self.end.is_none_or(ends)
     }
+}
+
+const GRAINS: [Grain; 5] = [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year, Grain::Ever];
+
+/// First and last index of the units of a grain that overlap the period, or lie within it. Beyond an open end is no unit.
+fn indices(filters: &Filters, grain: Grain, within: bool) -> (i32, i32) {
+    let first = filters.start.map(|day| (day, Period::of(day, grain)));
+    let last = filters.end.map(|day| (day, Period::of(day, grain)));
+    let cut = |is_cut: bool| i32::from(within && is_cut);
+    (
+        first.map_or(i32::MIN, |(day, unit)| unit.index + cut(unit.span().start < day)),
+        last.map_or(i32::MAX, |(day, unit)| unit.index - cut(day < unit.span().end)),
+    )
 }
 
 fn resolve<R: Rows>(rows: &R, council: &str, kind: NameKind, ids: &[String]) -> Result<Numbers, Error<R::Error>> {

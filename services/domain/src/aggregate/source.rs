@@ -4,6 +4,7 @@ use super::Asked;
 use super::group::Grouping;
 use crate::date::Grain;
 use crate::metrics::Dimension;
+use crate::tables::Rows;
 
 /// Rows that hold quantities, cheap to dear. Every one that is exact for a question gives the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) struct Plan {
 }
 
 /// The cheapest exact rows. Rates that change within a cell's unit show only once the cell is met: then entries are read after all.
-pub(super) fn plan<R>(asked: &Asked<'_, R>) -> Plan {
+pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
     let cheapest = |all: &[Source]| all.iter().copied().find(|source| asked.is_exact_by(*source)).unwrap_or(Source::Entries);
     let quantities = match asked.rates_change_within_months() {
         // The roll-up by month would meet such a cell at once; that by day may not.
@@ -48,7 +49,7 @@ pub(super) fn plan<R>(asked: &Asked<'_, R>) -> Plan {
     Plan { quantities, actors }
 }
 
-impl<R> Asked<'_, R> {
+impl<R: Rows> Asked<'_, R> {
     /// Whether a source tells apart what the question tells apart.
     pub fn is_exact_by(&self, source: Source) -> bool {
         let grouping = Grouping::new(&self.question.group_by);
@@ -76,7 +77,7 @@ impl<R> Asked<'_, R> {
     }
 
     fn rates_change_within_months(&self) -> bool {
-        let Some(prices) = self.prices.as_ref().filter(|_| self.question.needs.cells) else {
+        let Some(prices) = self.cell_prices() else {
             return false;
         };
         (0..self.measures.all().len()).any(|place| self.scope.has_measure(place) && prices.changes_within_months(place))

@@ -1,28 +1,74 @@
-//! What groups add up to, measure by measure.
+//! What groups add up to.
 
 use super::group::{Group, Grouping, Place};
 use super::measures::{Measure, Measures};
 use super::scope::Fit;
 use crate::cell::Cell;
 use crate::event::Side;
-use crate::metrics::{Amount, MeasurePartial, SidePartial};
+use crate::metrics::{Amount, MeasurePartial, SidePartial, UNPRICED_MAX};
 use rustc_hash::FxHashMap;
 
-/// One base measure in one group.
+/// A sum of amounts does not fit into 128 bits.
+#[derive(Debug)]
+pub(super) struct Overflow;
+
+/// Places of measures.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        let word = place / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (place % 64);
+    }
+
+    fn unite(&mut self, other: &Self) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// The first of their ids; places are in order of ids.
+    fn ids(&self, measures: &Measures) -> Vec<String> {
+        let places = (0..self.0.len() * 64).filter(|place| self.0[place / 64] & 1 << (place % 64) != 0);
+        places.take(UNPRICED_MAX).map(|place| measures.get(place).id.clone()).collect()
+    }
+}
+
+/// One side of one group.
+#[derive(Clone, Debug, Default)]
+struct SideSum {
+    /// But for the measures without a price.
+    partial: SidePartial,
+    unpriced: Places,
+    matched_unpriced: Places,
+}
+
+/// One base measure in one group, with contra quantities subtracted.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sum {
-    /// With contra quantities subtracted.
+struct MeasureSum {
     cell: Cell,
     priced_count: i64,
     matched_priced_count: i64,
-    value: Amount,
-    matched_value: Amount,
 }
 
-/// By group and place of the base measure.
+#[derive(Clone, Debug, Default)]
+struct GroupSum {
+    citizen: SideSum,
+    state: SideSum,
+    measures: FxHashMap<u32, MeasureSum>,
+}
+
+/// By group.
 pub(super) struct Sums<'a> {
     grouping: &'a Grouping,
-    by_group: FxHashMap<(Group, u32), Sum>,
+    /// Whether measures are told apart.
+    by_measure: bool,
+    /// Whether an entry without a rate is one without a price.
+    valued: bool,
+    by_group: FxHashMap<Group, GroupSum>,
 }
 
 /// What one group adds up to.
@@ -33,83 +79,119 @@ pub(super) struct Totals {
     pub state: SidePartial,
 }
 
-/// A sum of amounts does not fit into 128 bits.
-#[derive(Debug)]
-pub(super) struct Overflow;
-
 impl<'a> Sums<'a> {
-    pub fn new(grouping: &'a Grouping) -> Self {
-        Self { grouping, by_group: FxHashMap::default() }
+    pub fn new(grouping: &'a Grouping, by_measure: bool, valued: bool) -> Self {
+        Self { grouping, by_measure, valued, by_group: FxHashMap::default() }
     }
 
     /// Adds a cell of entries of one measure at one place; `rate` is what a unit of them is worth, if they have a price.
     ///
     /// Quantities are at most 10^15 and entries fewer than 2^64, so that quantities and counts cannot overflow. Amounts can, and are
     /// checked.
-    pub fn add(&mut self, place: &Place, fit: Fit, measure: &Measure, cell: Cell, rate: Option<Amount>) -> Result<(), Overflow> {
-        let sum = self.by_group.entry((self.grouping.of(place, fit), place.base as u32)).or_default();
-        let sign = if measure.negative { -1 } else { 1 };
-        let (quantity, matched_quantity) = (sign * cell.quantity, sign * cell.matched_quantity);
-        sum.cell += Cell { quantity, matched_quantity, ..cell };
-        if let Some(rate) = rate {
-            sum.priced_count += cell.count;
-            sum.matched_priced_count += cell.matched_count;
-            let add = |to: Amount, quantity: i128| rate.times(quantity).and_then(|amount| to.plus(amount)).ok_or(Overflow);
-            sum.value = add(sum.value, quantity)?;
-            sum.matched_value = add(sum.matched_value, matched_quantity)?;
+    pub fn add(&mut self, place: &Place, fit: Fit, measure: &Measure, mut cell: Cell, rate: Option<Amount>) -> Result<(), Overflow> {
+        if measure.negative {
+            (cell.quantity, cell.matched_quantity) = (-cell.quantity, -cell.matched_quantity);
         }
-        Ok(())
-    }
-
-    /// What every group adds up to, and the whole scope: the groups within the period.
-    pub fn finish(self, measures: &Measures) -> Result<(FxHashMap<Group, Totals>, Totals), Overflow> {
-        let mut whole: FxHashMap<u32, Sum> = FxHashMap::default();
-        let mut groups: FxHashMap<Group, Vec<(u32, Sum)>> = FxHashMap::default();
-        // Cells whose entries are all reversed are still there.
-        for ((group, base), sum) in self.by_group.into_iter().filter(|(_, sum)| sum.cell.count != 0) {
-            if !group.overlaps {
-                whole.entry(base).or_default().plus(&sum)?;
+        let group = self.by_group.entry(self.grouping.of(place, fit)).or_default();
+        let side = if measure.side == Side::Citizen { &mut group.citizen } else { &mut group.state };
+        side.add(place.base, &cell, rate, self.valued)?;
+        if self.by_measure {
+            let sum = group.measures.entry(place.base as u32).or_default();
+            sum.cell += cell;
+            if rate.is_some() {
+                sum.priced_count += cell.count;
+                sum.matched_priced_count += cell.matched_count;
             }
-            groups.entry(group).or_default().push((base, sum));
         }
-        let totals = |sums: Vec<(u32, Sum)>| totals(measures, sums);
-        let groups = groups.into_iter().map(|(group, sums)| Ok((group, totals(sums)?))).collect::<Result<_, _>>()?;
-        Ok((groups, totals(whole.into_iter().collect())?))
-    }
-}
-
-impl Sum {
-    fn plus(&mut self, other: &Self) -> Result<(), Overflow> {
-        self.cell += other.cell;
-        self.priced_count += other.priced_count;
-        self.matched_priced_count += other.matched_priced_count;
-        self.value = self.value.plus(other.value).ok_or(Overflow)?;
-        self.matched_value = self.matched_value.plus(other.matched_value).ok_or(Overflow)?;
         Ok(())
     }
+
+    /// What every group with an entry adds up to, and the whole scope: the groups within the period.
+    pub fn finish(self, measures: &Measures) -> Result<(FxHashMap<Group, Totals>, Totals), Overflow> {
+        let mut whole = GroupSum::default();
+        let mut groups = FxHashMap::default();
+        for (group, sum) in self.by_group {
+            // Cells whose entries are all reversed are still there.
+            if sum.citizen.partial.count == 0 && sum.state.partial.count == 0 {
+                continue;
+            }
+            if !group.overlaps {
+                whole.plus(&sum)?;
+            }
+            groups.insert(group, sum.totals(measures));
+        }
+        Ok((groups, whole.totals(measures)))
+    }
 }
 
-/// Measures are ordered by id, as their places are.
-fn totals(measures: &Measures, mut sums: Vec<(u32, Sum)>) -> Result<Totals, Overflow> {
-    sums.sort_unstable_by_key(|(base, _)| *base);
-    let mut totals = Totals::default();
-    for (base, sum) in sums {
-        let measure = measures.get(base as usize);
-        let Cell { quantity, count, matched_quantity, matched_count } = sum.cell;
-        let Sum { priced_count, matched_priced_count, value, matched_value, .. } = sum;
-        let side = if measure.side == Side::Citizen { &mut totals.citizen } else { &mut totals.state };
-        side.add(&SidePartial { value, matched_value, count, priced_count, matched_count, matched_priced_count }).ok_or(Overflow)?;
-        totals.measures.push(MeasurePartial {
-            measure: measure.id.clone(),
-            side: measure.side,
-            unit: measure.unit.clone(),
-            quantity,
-            matched_quantity,
-            count,
-            matched_count,
-            priced_count,
-            matched_priced_count,
-        });
+impl SideSum {
+    fn add(&mut self, base: usize, cell: &Cell, rate: Option<Amount>, valued: bool) -> Result<(), Overflow> {
+        let sum = &mut self.partial;
+        sum.count += cell.count;
+        sum.matched_count += cell.matched_count;
+        let Some(rate) = rate else {
+            if valued && cell.count != 0 {
+                self.unpriced.insert(base);
+            }
+            if valued && cell.matched_count != 0 {
+                self.matched_unpriced.insert(base);
+            }
+            return Ok(());
+        };
+        sum.priced_count += cell.count;
+        sum.matched_priced_count += cell.matched_count;
+        let add = |to: Amount, quantity: i128| rate.times(quantity).and_then(|amount| to.plus(amount)).ok_or(Overflow);
+        sum.value = add(sum.value, cell.quantity)?;
+        if cell.matched_quantity != 0 {
+            sum.matched_value = add(sum.matched_value, cell.matched_quantity)?;
+        }
+        Ok(())
     }
-    Ok(totals)
+
+    fn plus(&mut self, other: &Self) -> Result<(), Overflow> {
+        self.partial.add(other.partial.clone()).ok_or(Overflow)?;
+        self.unpriced.unite(&other.unpriced);
+        self.matched_unpriced.unite(&other.matched_unpriced);
+        Ok(())
+    }
+
+    fn partial(self, measures: &Measures) -> SidePartial {
+        SidePartial {
+            unpriced_measures: self.unpriced.ids(measures),
+            matched_unpriced_measures: self.matched_unpriced.ids(measures),
+            ..self.partial
+        }
+    }
+}
+
+impl GroupSum {
+    fn plus(&mut self, other: &Self) -> Result<(), Overflow> {
+        self.citizen.plus(&other.citizen)?;
+        self.state.plus(&other.state)?;
+        for (base, other) in &other.measures {
+            let sum = self.measures.entry(*base).or_default();
+            sum.cell += other.cell;
+            sum.priced_count += other.priced_count;
+            sum.matched_priced_count += other.matched_priced_count;
+        }
+        Ok(())
+    }
+
+    fn totals(self, measures: &Measures) -> Totals {
+        // Measures are ordered by id, as their places are.
+        let mut sums: Vec<_> = self.measures.into_iter().filter(|(_, sum)| sum.cell.count != 0).collect();
+        sums.sort_unstable_by_key(|(base, _)| *base);
+        let measure = |(base, sum): (u32, MeasureSum)| {
+            let measure = measures.get(base as usize);
+            let Cell { quantity, count, matched_quantity, matched_count } = sum.cell;
+            let MeasureSum { priced_count, matched_priced_count, .. } = sum;
+            let (id, side, unit) = (measure.id.clone(), measure.side, measure.unit.clone());
+            MeasurePartial { measure: id, side, unit, quantity, matched_quantity, count, matched_count, priced_count, matched_priced_count }
+        };
+        Totals {
+            measures: sums.into_iter().map(measure).collect(),
+            citizen: self.citizen.partial(measures),
+            state: self.state.partial(measures),
+        }
+    }
 }

@@ -115,8 +115,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Which bytes an identifier may have: looked up, since every byte of every event comes by here.
+static ID_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'/' | b':' | b'-');
+        byte += 1;
+    }
+    table
+};
+
+#[inline]
 fn is_id_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b':' | b'-')
+    ID_BYTES[usize::from(byte)]
 }
 
 /// Whether a text can be a council's code: 2 to 32 bytes of `[A-Za-z0-9_-]`.
@@ -129,23 +141,24 @@ pub fn parse_uuid(text: &str) -> Option<EventId> {
     let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut id = [0u8; 16];
     let mut at = 0;
+    let mut wrong = bytes[8] ^ b'-' | bytes[13] ^ b'-' | bytes[18] ^ b'-' | bytes[23] ^ b'-';
     for (index, byte) in id.iter_mut().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            if bytes[at] != b'-' {
-                return None;
-            }
-            at += 1;
-        }
-        *byte = hex(bytes[at])? << 4 | hex(bytes[at + 1])?;
+        at += usize::from(matches!(index, 4 | 6 | 8 | 10));
+        let (high, low) = (HEX[usize::from(bytes[at])], HEX[usize::from(bytes[at + 1])]);
+        wrong |= (high | low) & 0xf0;
+        *byte = high << 4 | low;
         at += 2;
     }
-    Some(id)
+    (wrong == 0).then_some(id)
 }
 
-fn hex(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+/// The value of a lower-case hexadecimal digit; 0xff of anything else.
+static HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    table
+};

@@ -4,8 +4,9 @@
 use crate::cell::Cell;
 use crate::date::{Date, Grain, Period};
 use crate::rows::{Exchange, ExchangeState, Home, Posting};
+use crate::tables::Key;
 use rustc_hash::FxHashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 /// The book time of an effect, as journals keep it.
 #[derive(Clone, Copy, Default)]
@@ -21,31 +22,49 @@ impl Recorded {
     }
 }
 
-/// A cell of the cube in a journal. The order is that of the stored keys.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A cell of the cube in a journal, packed so that it is hashed and compared in three steps, in the order of the stored keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct CubeKey {
-    pub(super) service: u32,
-    pub(super) measure: u32,
-    pub(super) evidence: u8,
-    pub(super) period: Period,
-    /// 0 in the roll-up by day.
-    pub(super) area: u32,
-    /// Day or month.
-    pub(super) recorded: i32,
+    /// Service 32, measure 32.
+    what: u64,
+    /// Evidence 8, grain 8, index 32.
+    when: u64,
+    /// Area 32 (0 in the roll-up by day), recorded day or month 32.
+    whence: u64,
+}
+
+/// Numbers biased so that they sort.
+fn biased(number: i32) -> u64 {
+    u64::from(number as u32 ^ 0x8000_0000)
 }
 
 impl CubeKey {
-    /// The same without area and journal.
-    pub(super) fn cell(self) -> Self {
-        Self { area: 0, recorded: 0, ..self }
+    fn of(posting: &Posting, period: Period, area: u32, recorded: i32) -> Self {
+        Self {
+            what: u64::from(posting.service) << 32 | u64::from(posting.measure),
+            when: (posting.evidence as u64) << 40 | (period.grain as u64) << 32 | biased(period.index),
+            whence: u64::from(area) << 32 | biased(recorded),
+        }
     }
-}
 
-impl Hash for CubeKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from(self.service) << 32 | u64::from(self.measure));
-        state.write_u64(u64::from(self.evidence) << 40 | (self.period.grain as u64) << 32 | u64::from(self.period.index as u32));
-        state.write_u64(u64::from(self.area) << 32 | u64::from(self.recorded as u32));
+    /// What keys of DayCell and MonthCell end with.
+    pub(super) fn cell(self) -> (u64, u64) {
+        (self.what, self.when)
+    }
+
+    /// Appends that.
+    pub(super) fn put_cell(self, key: &mut Key) -> &mut Key {
+        key.be64(self.what).bytes(&self.when.to_be_bytes()[2..])
+    }
+
+    /// What follows in AreaCell: area and recorded month.
+    pub(super) fn put_area(self, key: &mut Key) {
+        key.be64(self.whence);
+    }
+
+    /// What follows in DayJournal: the recorded day.
+    pub(super) fn put_recorded(self, key: &mut Key) {
+        key.bytes(&self.whence.to_be_bytes()[4..]);
     }
 }
 
@@ -123,12 +142,8 @@ pub(super) struct Cells {
 impl Cells {
     /// Changes both roll-ups of a posting.
     pub(super) fn cube(&mut self, posting: &Posting, change: Cell, recorded: Recorded) {
-        let Posting { service, measure, area, .. } = *posting;
-        let evidence = posting.evidence as u8;
-        let period = posting.occurred.unit(Grain::Day);
-        self.days.add(CubeKey { service, measure, evidence, period, area: 0, recorded: recorded.day }, change);
-        let period = posting.occurred.unit(Grain::Month);
-        self.months.add(CubeKey { service, measure, evidence, period, area, recorded: recorded.month }, change);
+        self.days.add(CubeKey::of(posting, posting.occurred.unit(Grain::Day), 0, recorded.day), change);
+        self.months.add(CubeKey::of(posting, posting.occurred.unit(Grain::Month), posting.area, recorded.month), change);
     }
 
     /// An exchange is counted otherwise than before.

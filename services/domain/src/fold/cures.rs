@@ -13,7 +13,8 @@ const BATCH: usize = 1_024;
 impl<R: Rows> Fold<'_, R> {
     /// Judges an entry: it takes effect or goes to suspense. `again`: what it was in suspense for until now.
     pub(super) fn settle(&mut self, sequence: u64, entry: &Entry, record: &[u8], again: Option<Suspense>) -> Result<(), R::Error> {
-        let facts = Record::decode(record).unwrap_or_default().parts.facts;
+        // Only definitions are looked into again.
+        let facts = if entry.act.defines() { Record::decode(record).unwrap_or_default().parts.facts } else { &[] };
         if let Some(suspense) = self.judge(entry, facts)? {
             return self.suspend(sequence, suspense, again);
         }

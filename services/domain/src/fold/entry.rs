@@ -97,6 +97,12 @@ impl Entry {
 }
 
 impl Act {
+    /// Whether its facts are kept as they are.
+    pub(super) fn defines(&self) -> bool {
+        use Act::*;
+        matches!(self, DefineService(_) | DefineMeasure(..) | DefineIndicator(_) | DefineArea | PublishValuation)
+    }
+
     fn decode(record: &Record<'_>, source: Slot, spoken: &mut Spoken) -> Self {
         let Ok(body) = Body::decode(record.parts.facts) else {
             return Self::Unknown;

@@ -177,13 +177,13 @@ fn write_cells(cells: Cells, writer: &mut Writer<'_>) {
     let days = cells.days.sorted();
     write_roll_up(Table::DayCell, &days, writer);
     for (key, change) in &days {
-        cube_key(Table::DayJournal, key, writer).day(key.recorded);
+        key.put_recorded(key.put_cell(writer.key(Table::DayJournal)));
         writer.merge(Table::DayJournal, |out| change.encode(out));
     }
     let months = cells.months.sorted();
     write_roll_up(Table::MonthCell, &months, writer);
     for (key, change) in &months {
-        cube_key(Table::AreaCell, key, writer).be32(key.area).day(key.recorded);
+        key.put_area(key.put_cell(writer.key(Table::AreaCell)));
         writer.merge(Table::AreaCell, |out| change.encode(out));
     }
     for (key, change) in cells.homes.sorted() {
@@ -213,13 +213,9 @@ fn write_roll_up(table: Table, sorted: &[(CubeKey, Cell)], writer: &mut Writer<'
     for group in sorted.chunk_by(|(a, _), (b, _)| a.cell() == b.cell()) {
         let mut sum = Cell::default();
         group.iter().for_each(|(_, change)| sum += *change);
-        cube_key(table, &group[0].0, writer);
+        group[0].0.put_cell(writer.key(table));
         writer.merge(table, |out| sum.encode(out));
     }
-}
-
-fn cube_key<'a>(table: Table, key: &CubeKey, writer: &'a mut Writer<'_>) -> &'a mut Key {
-    writer.key(table).be32(key.service).be32(key.measure).byte(key.evidence).period(key.period)
 }
 
 fn home_key<'a>(table: Table, key: &HomeKey, writer: &'a mut Writer<'_>) -> &'a mut Key {

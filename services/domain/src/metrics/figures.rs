@@ -1,7 +1,8 @@
 //! Final figures from what a group adds up to.
 
 use super::decimal::{ratio, rounded};
-use super::partial::{Amount, MeasurePartial, Partial, SidePartial, UNPRICED_MAX};
+use super::merge::union;
+use super::partial::{Amount, MeasurePartial, Partial, SidePartial};
 use super::{MINOR, Metric};
 
 /// What amounts are in.
@@ -46,7 +47,7 @@ pub struct Coverage {
     pub covered: u64,
     /// Out of how many.
     pub total: u64,
-    /// Measures left out for want of a price, ascending, at most [`UNPRICED_MAX`].
+    /// Measures left out for want of a price, ascending, at most [`super::UNPRICED_MAX`].
     pub unpriced_measures: Vec<String>,
 }
 
@@ -94,11 +95,8 @@ impl Figure {
 }
 
 /// Entries with a price among those counted, and the measures of the others.
-fn entries_with_a_price(partial: &Partial, covered: i64, total: i64, lacks: impl Fn(&MeasurePartial) -> bool) -> Coverage {
-    let mut unpriced: Vec<String> = partial.measures.iter().filter(|measure| lacks(measure)).map(|measure| measure.measure.clone()).collect();
-    unpriced.dedup();
-    unpriced.truncate(UNPRICED_MAX);
-    Coverage { of: "entries with a price", covered: unsigned(covered), total: unsigned(total), unpriced_measures: unpriced }
+fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>) -> Coverage {
+    Coverage { of: "entries with a price", covered: unsigned(covered), total: unsigned(total), unpriced_measures }
 }
 
 /// Counts of live entries are never negative.
@@ -107,19 +105,18 @@ fn unsigned(count: i64) -> u64 {
 }
 
 /// Value of one side: none where nothing of it has a price.
-fn value_of(metric: &Metric, partial: &Partial, side: &SidePartial, of: crate::event::Side, money: Money<'_>) -> Vec<Figure> {
+fn value_of(metric: &Metric, side: &SidePartial, money: Money<'_>) -> Vec<Figure> {
     let figure = metric.figure(money);
     let figure = if side.priced_count > 0 { figure.amount(side.value, money) } else { figure };
-    let lacks = |measure: &MeasurePartial| measure.side == of && measure.priced_count < measure.count;
-    vec![figure.covered(entries_with_a_price(partial, side.priced_count, side.count, lacks))]
+    vec![figure.covered(entries_with_a_price(side.priced_count, side.count, side.unpriced_measures.clone()))]
 }
 
 pub(super) fn citizen_value(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
-    value_of(metric, partial, &partial.citizen, crate::event::Side::Citizen, money)
+    value_of(metric, &partial.citizen, money)
 }
 
 pub(super) fn state_value(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
-    value_of(metric, partial, &partial.state, crate::event::Side::State, money)
+    value_of(metric, &partial.state, money)
 }
 
 /// None where nothing in scope has a price, or nothing that is matched has one. Where something has a price and nothing is matched,
@@ -134,8 +131,8 @@ pub(super) fn co_produced_value(metric: &Metric, partial: &Partial, money: Money
         Some(sum) => figure.amount(sum, money),
         None => figure,
     };
-    let lacks = |measure: &MeasurePartial| measure.matched_priced_count < measure.matched_count;
-    vec![figure.covered(entries_with_a_price(partial, priced, matched, lacks))]
+    let unpriced = union(citizen.matched_unpriced_measures.clone(), state.matched_unpriced_measures.clone());
+    vec![figure.covered(entries_with_a_price(priced, matched, unpriced))]
 }
 
 /// A ratio of both sides' values: none if one side has entries of which none has a price, since that side is not zero.
@@ -149,8 +146,8 @@ fn ratio_of_sides(metric: &Metric, partial: &Partial, money: Money<'_>, denomina
         Some(below) => figure.ratio_of_amounts(c, below, money),
         None => figure,
     };
-    let lacks = |measure: &MeasurePartial| measure.priced_count < measure.count;
-    vec![figure.covered(entries_with_a_price(partial, citizen.priced_count + state.priced_count, citizen.count + state.count, lacks))]
+    let unpriced = union(citizen.unpriced_measures.clone(), state.unpriced_measures.clone());
+    vec![figure.covered(entries_with_a_price(citizen.priced_count + state.priced_count, citizen.count + state.count, unpriced))]
 }
 
 pub(super) fn citizen_share(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {

@@ -63,8 +63,8 @@ impl Partial {
     /// Adds what another group adds up to, but for its keys; `None` if a sum does not fit.
     pub fn add(&mut self, other: Self) -> Option<()> {
         add_measures(&mut self.measures, other.measures);
-        self.citizen.add(&other.citizen)?;
-        self.state.add(&other.state)?;
+        self.citizen.add(other.citizen)?;
+        self.state.add(other.state)?;
         self.exchanges.add(other.exchanges)?;
         self.participants += other.participants;
         self.contributions += other.contributions;
@@ -106,15 +106,26 @@ fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
 
 impl SidePartial {
     /// Adds another; `None` if a sum does not fit.
-    pub fn add(&mut self, other: &Self) -> Option<()> {
+    pub fn add(&mut self, other: Self) -> Option<()> {
         add_amount(&mut self.value, other.value)?;
         add_amount(&mut self.matched_value, other.matched_value)?;
         self.count += other.count;
         self.priced_count += other.priced_count;
         self.matched_count += other.matched_count;
         self.matched_priced_count += other.matched_priced_count;
+        self.unpriced_measures = union(std::mem::take(&mut self.unpriced_measures), other.unpriced_measures);
+        self.matched_unpriced_measures = union(std::mem::take(&mut self.matched_unpriced_measures), other.matched_unpriced_measures);
         Some(())
     }
+}
+
+/// Names of both, ascending, at most [`UNPRICED_MAX`].
+pub(super) fn union(mut names: Vec<String>, others: Vec<String>) -> Vec<String> {
+    names.extend(others);
+    names.sort_unstable();
+    names.dedup();
+    names.truncate(UNPRICED_MAX);
+    names
 }
 
 impl ExchangePartial {
@@ -134,10 +145,7 @@ impl ExchangePartial {
         let mut histogram: BTreeMap<u32, u64> = self.latencies.drain(..).collect();
         other.latencies.into_iter().for_each(|(days, count)| *histogram.entry(days).or_default() += count);
         self.latencies = histogram.into_iter().collect();
-        self.unpriced_measures.extend(other.unpriced_measures);
-        self.unpriced_measures.sort_unstable();
-        self.unpriced_measures.dedup();
-        self.unpriced_measures.truncate(UNPRICED_MAX);
+        self.unpriced_measures = union(std::mem::take(&mut self.unpriced_measures), other.unpriced_measures);
         Some(())
     }
 }

@@ -108,6 +108,12 @@ impl Amount {
 
     /// The product; `None` if it does not fit into 128 bits.
     pub fn times(self, factor: i128) -> Option<Self> {
+        let all = [self.low, self.central, self.high].map(i64::try_from);
+        // Two numbers of 64 bits always have a product of 128, which is cheaper than to check for one.
+        if let ([Ok(low), Ok(central), Ok(high)], Ok(factor)) = (all, i64::try_from(factor)) {
+            let times = |amount: i64| i128::from(amount) * i128::from(factor);
+            return Some(Self { low: times(low), central: times(central), high: times(high) });
+        }
         self.zip(Self { low: factor, central: factor, high: factor }, i128::checked_mul)
     }
 
@@ -141,7 +147,7 @@ pub struct MeasurePartial {
 }
 
 /// Value of one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SidePartial {
     /// Of all quantities that had a price.
     pub value: Amount,
@@ -155,6 +161,10 @@ pub struct SidePartial {
     pub matched_count: i64,
     /// Matched entries that had a price.
     pub matched_priced_count: i64,
+    /// Base measures of which an entry had no price, ascending, at most [`UNPRICED_MAX`]; none without a valuation.
+    pub unpriced_measures: Vec<String>,
+    /// Those of which a matched entry had none.
+    pub matched_unpriced_measures: Vec<String>,
 }
 
 /// Whole exchanges, by home.

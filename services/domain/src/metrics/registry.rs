@@ -7,8 +7,9 @@ const HOME: &[Dimension] = &[Dimension::Council, Dimension::Service, Dimension::
 const ANY_FILTER: &[Filter] = &[Filter::Services, Filter::Measures, Filter::Sides, Filter::Areas, Filter::Evidence, Filter::Period];
 const HOME_FILTER: &[Filter] = &[Filter::Services, Filter::Areas, Filter::Period];
 
-const NOTHING: Needs = Needs { cells: false, exchanges: false, exchange_values: false, participants: false, valuation: false };
+const NOTHING: Needs = Needs { cells: false, measures: false, exchanges: false, exchange_values: false, participants: false, valuation: false };
 const CELLS: Needs = Needs { cells: true, ..NOTHING };
+const MEASURES: Needs = Needs { measures: true, ..NOTHING };
 const VALUE: Needs = Needs { valuation: true, ..CELLS };
 const EXCHANGES: Needs = Needs { exchanges: true, ..NOTHING };
 const EXCHANGE_VALUES: Needs = Needs { exchange_values: true, ..EXCHANGES };
@@ -23,7 +24,7 @@ pub const ALL: &[Metric] = &[
             Different measures are never added. Exact: nothing is rounded.",
         unit: "the measure's",
         denominator: "",
-        needs: CELLS,
+        needs: MEASURES,
         group_by: ANYTHING,
         filters: ANY_FILTER,
         figures: figures::quantity,

@@ -29,7 +29,8 @@ pub struct MemoryLog {
     turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     held: watch::Sender<BTreeSet<String>>,
     pub full: AtomicBool,
-    pub broken: AtomicBool,
+    /// What appends of a council fail with.
+    failing: Mutex<BTreeMap<String, Error>>,
     /// Appends that have begun and are neither done nor dropped.
     pub waiting: AtomicUsize,
 }
@@ -41,7 +42,7 @@ impl Default for MemoryLog {
             turns: Mutex::default(),
             held: watch::Sender::new(BTreeSet::new()),
             full: false.into(),
-            broken: false.into(),
+            failing: Mutex::default(),
             waiting: 0.into(),
         }
     }
@@ -58,11 +59,17 @@ impl Drop for Waiting<'_> {
 
 impl MemoryLog {
     pub fn hold(&self, council: &str) {
-        self.held.send_modify(|held| drop(held.insert(council.into())));
+        self.held.send_modify(|held| {
+            held.insert(council.into());
+        });
     }
 
     pub fn release(&self) {
         self.held.send_modify(BTreeSet::clear);
+    }
+
+    pub fn fail(&self, council: &str, error: Error) {
+        self.failing.lock().unwrap().insert(council.into(), error);
     }
 
     pub fn records(&self, council: &str) -> Vec<Record> {
@@ -90,8 +97,8 @@ impl EventLog for MemoryLog {
         let turn = self.turns.lock().unwrap().entry(council.into()).or_default().clone();
         let _turn = turn.lock().await;
         self.held.subscribe().wait_for(|held| !held.contains(council)).await.map_err(|_| Error::Closed)?;
-        if self.broken.load(SeqCst) {
-            return Err(broken());
+        if let Some(error) = self.failing.lock().unwrap().get(council) {
+            return Err(error.clone());
         }
         let mut all = self.records.lock().unwrap();
         let book = all.entry(council.into()).or_default();
@@ -126,8 +133,8 @@ impl EventLog for MemoryLog {
     fn close(&self) {}
 }
 
-/// Any error that is neither full nor closed.
-fn broken() -> Error {
+/// What a log says whose disk failed in the middle of an append.
+pub fn broken() -> Error {
     Error::OutcomeUnknown { why: "the disk is full".into() }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use tandem_domain::position::Position;
 use tandem_gateway::{Known, Settings};
+use tandem_log::Error;
 use tandem_proto::v1::*;
 use tandem_wire::auth::Authenticator;
 use tonic::{Code, Request};
+use tonic_types::StatusExt;
 
 #[tokio::test]
 async fn an_event_is_recorded_as_it_was_sent() {
@@ -197,8 +199,24 @@ async fn require_known_needs_a_catalogue() {
 #[tokio::test]
 async fn a_failing_log_leaves_the_outcome_open() {
     let running = Running::start(Settings::default()).await;
-    running.log.broken.store(true, SeqCst);
+    running.log.fail("E09000001", broken());
     let status = running.client().record(RecordRequest { event: Some(event(1, "E09000001")), require_known: false }).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "OUTCOME_UNKNOWN"));
     assert!(status.message().contains("same event ids again"), "{status:?}");
+}
+
+/// What a log refuses is not recorded, and may be said so; but not if another council's part of the same call may be.
+#[tokio::test]
+async fn a_log_that_takes_no_more_is_unavailable() {
+    let running = Running::start(Settings::default()).await;
+    for error in [Error::Closed, Error::Failed { why: "the disk was full".into() }] {
+        running.log.fail("E09000001", error);
+        let mut client = running.client();
+        let status = client.record(RecordRequest { event: Some(event(1, "E09000001")), require_known: false }).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UNAVAILABLE"));
+        assert!(status.get_error_details().retry_info().is_some() && !status.message().contains("disk"), "{status:?}");
+        let events = [events(0..2, "E09000001"), events(2..4, "E09000002")].concat();
+        let status = client.record_batch(RecordBatchRequest { events, require_known: false }).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "OUTCOME_UNKNOWN"));
+    }
 }

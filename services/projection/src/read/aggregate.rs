@@ -54,6 +54,7 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
         valuation,
         needs: Needs {
             cells: request.want_cells,
+            measures: request.want_measures,
             exchanges: request.want_exchanges,
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,

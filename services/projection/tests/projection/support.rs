@@ -202,15 +202,29 @@ fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// Copies a store as a killed process would leave it: what it wrote is there, nothing is closed.
+/// Copies a store as a killed process would leave it: what it wrote is there, nothing is closed. RocksDB tidies up in the background:
+/// a copy during which files came, went or grew is no state that a kill could leave, and is made again.
 pub fn copy_directory(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name() != "LOCK" {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    let mut before = listing(from);
+    loop {
+        let _ = std::fs::remove_dir_all(to); // the first time there is none
+        std::fs::create_dir_all(to).unwrap();
+        let copied = before.iter().all(|(name, _)| std::fs::copy(from.join(name), to.join(name)).is_ok());
+        let after = listing(from);
+        if copied && before == after {
+            return;
         }
+        before = after;
     }
+}
+
+/// Names and lengths of what RocksDB reads when it opens.
+fn listing(directory: &Path) -> Vec<(std::ffi::OsString, u64)> {
+    let entries = std::fs::read_dir(directory).unwrap().filter_map(Result::ok);
+    let mut files: Vec<_> = entries.filter_map(|entry| Some((entry.file_name(), entry.metadata().ok()?.len()))).collect();
+    files.retain(|(name, _)| name != "LOCK" && !name.to_string_lossy().starts_with("LOG"));
+    files.sort();
+    files
 }
 
 /// Everything about a projection over a log that runs for one test.

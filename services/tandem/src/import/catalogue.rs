@@ -304,3 +304,69 @@ pub(super) async fn record_definitions(connection: Connection, council: &str, de
     }
     Ok(recorded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn files(directory: &str) -> Vec<PathBuf> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+        files.sort();
+        files
+    }
+
+    /// All shipped catalogue files are valid, agree with each other, and every base, and every measure with a price, is defined.
+    #[test]
+    fn shipped_catalogues_are_ready_to_record() {
+        let all: Vec<_> = files("catalogue").into_iter().chain(files("mappings/catalogues")).collect();
+        let definitions = Definitions::read(&all).unwrap();
+        let measures: BTreeSet<_> = definitions.0.iter().filter(|definition| definition.kind == "measure").map(|definition| definition.id.as_str()).collect();
+        for definition in &definitions.0 {
+            match &definition.body {
+                Body::MeasureDefined(measure) => assert!(measure.contra_of.is_empty() || measures.contains(measure.contra_of.as_str()), "{}", measure.id),
+                Body::ValuationPublished(valuation) => {
+                    for rate in &valuation.rates {
+                        assert!(measures.contains(rate.measure.as_str()), "{}: {}", valuation.id, rate.measure);
+                        assert!(!rate.verified, "{}: nobody has checked the figures against their sources yet", valuation.id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let starter = Definitions::read(&files("catalogue")).unwrap();
+        let count = |kind: &str| starter.0.iter().filter(|definition| definition.kind == kind).count();
+        assert!(count("measure") + count("indicator") >= 25);
+        assert_eq!(count("valuation"), 4);
+    }
+
+    #[test]
+    fn the_same_definition_is_the_same_event_and_a_changed_one_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, format!("about = \"x\"\n\n[[service]]\nid = \"s\"\nname = \"{text}\"\nmode = \"relational\"\n")).unwrap();
+            path
+        };
+        let (one, same, other) = (write("a.toml", "One"), write("b.toml", "One"), write("c.toml", "Two"));
+        let events = |paths: &[PathBuf], council: &str| Definitions::read(paths).unwrap().events(council);
+        assert_eq!(events(&[one.clone(), same.clone()], "c1"), events(&[one.clone()], "c1"));
+        let id = |path: &PathBuf, council: &str| events(std::slice::from_ref(path), council)[0].envelope.clone().unwrap().event_id;
+        assert_eq!(id(&one, "c1"), id(&same, "c1"));
+        assert_ne!(id(&one, "c1"), id(&other, "c1"));
+        assert_ne!(id(&one, "c1"), id(&one, "c2"));
+        let error = Definitions::read(&[one, other]).unwrap_err().to_string();
+        assert!(error.ends_with("the service s is defined otherwise in another file"), "{error}");
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_recorded_names_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        std::fs::write(&path, "about = \"x\"\n\n[[measure]]\nid = \"m\"\nname = \"M\"\nside = \"nobody\"\nunit = \"min\"\nrole = \"deliver\"\n").unwrap();
+        let error = Definitions::read(&[path]).unwrap_err().to_string();
+        assert!(error.ends_with("c.toml: m: unknown side \"nobody\""), "{error}");
+    }
+}

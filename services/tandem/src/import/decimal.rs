@@ -38,9 +38,6 @@ pub enum Rounding {
 }
 
 impl Decimal {
-    /// Zero.
-    pub const ZERO: Self = Self { digits: 0, places: 0 };
-
     /// Reads `[+-]digits[.digits][e[+-]digits]`, spaces around it aside. A comma, a currency sign or an empty text is no number.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let not_a_number = || Error::NotANumber(text.into());

@@ -140,15 +140,18 @@ impl EventPlan {
         };
         let occurred = row.days(&self.occurred)?;
         let body = self.body.body(row, &occurred, &self.source)?;
-        let instant = occurred.instant.map(|instant| prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() });
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             event_id,
             council: council.into(),
             source: self.source.clone(),
             occurred_start: occurred.start,
             occurred_end: occurred.end,
-            occurred_at: instant,
+            occurred_at: None,
         };
+        if let Some(instant) = occurred.instant {
+            let at = envelope.occurred_at.get_or_insert_default();
+            (at.seconds, at.nanos) = (instant.as_second(), instant.subsec_nanosecond());
+        }
         Ok(Event { envelope: Some(envelope), facts: Some(Facts { body: Some(body) }), person: self.person(row) })
     }
 

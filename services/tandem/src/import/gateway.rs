@@ -144,3 +144,6 @@ pub fn encoded_bytes(event: &Event) -> usize {
     // The field's tag and length, at most 4 bytes for events of at most 16 KiB.
     event.encoded_len() + 4
 }
+
+#[cfg(test)]
+mod tests;

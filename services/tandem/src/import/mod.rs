@@ -187,7 +187,8 @@ fn stop_on_interrupt() -> watch::Receiver<bool> {
             return std::future::pending().await;
         }
         eprintln!("tandem: finishing what is under way; interrupt again to stop at once");
-        drop(sender.send(true));
+        // Nobody listens any more once the import has ended.
+        let _ = sender.send(true);
         if tokio::signal::ctrl_c().await.is_ok() {
             std::process::exit(i32::from(EXIT_FAILED));
         }

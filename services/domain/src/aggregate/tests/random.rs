@@ -114,6 +114,7 @@ impl Chance {
         let exchanges = self.one_in(3);
         let needs = Needs {
             cells: self.one_in(2) || !exchanges,
+            measures: self.one_in(3),
             exchanges,
             exchange_values: exchanges && self.one_in(2),
             participants: self.one_in(2),

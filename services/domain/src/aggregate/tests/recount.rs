@@ -77,7 +77,8 @@ impl Recount {
             self.exchanges(question, prices.as_ref(), &mut rows);
         }
         let keyed = |(keys, row): (Vec<GroupKey>, Row)| (keys.clone(), Partial { keys, ..row.finish() });
-        (rows.groups.into_iter().map(keyed).filter(|(_, partial)| has_anything(partial)).collect(), rows.whole.finish())
+        let groups = rows.groups.into_iter().filter(|(_, row)| row.has_anything()).map(keyed).collect();
+        (groups, rows.whole.finish())
     }
 
     fn is_in_scope(&self, question: &Question, gift: &Gift) -> bool {
@@ -164,11 +165,9 @@ impl Recount {
                 row.actors.insert(gift.party.clone());
             }
         }
-        if !needs.cells {
-            return;
-        }
         let (worth, times) = (prices.and_then(|rates| self.worth(gift, rates)), i64::from(matched));
         let (quantity, priced) = (measure.sign * i128::from(gift.quantity), i64::from(worth.is_some()));
+        let unpriced = if prices.is_some() && worth.is_none() { vec![measure.base.to_owned()] } else { Vec::new() };
         let (value, counted) = (worth.unwrap_or_default(), i128::from(matched));
         let matched_value = Amount { low: value.low * counted, central: value.central * counted, high: value.high * counted };
         let change = SidePartial {
@@ -178,9 +177,17 @@ impl Recount {
             priced_count: priced,
             matched_count: times,
             matched_priced_count: priced * times,
+            unpriced_measures: unpriced.clone(),
+            matched_unpriced_measures: if matched { unpriced } else { Vec::new() },
         };
         let side = if gift.side == Side::Citizen { &mut row.partial.citizen } else { &mut row.partial.state };
-        side.add(&change).unwrap();
+        if needs.cells {
+            side.add(change).unwrap();
+        }
+        row.has_gifts |= needs.cells || needs.measures;
+        if !needs.measures {
+            return;
+        }
         let sums = row.measures.entry(measure.base).or_insert_with(|| MeasurePartial {
             measure: measure.base.to_owned(),
             side: measure.side,
@@ -270,10 +277,6 @@ fn smallest(start: Date, end: Date, least: Grain) -> Period {
     grains.into_iter().filter(|grain| *grain >= least).map(of).find(|unit| unit.span().start <= start && end <= unit.span().end).expect("ever")
 }
 
-fn has_anything(partial: &Partial) -> bool {
-    !partial.measures.is_empty() || partial.exchanges.opened > 0 || partial.contributions > 0
-}
-
 struct Rows {
     groups: BTreeMap<Vec<GroupKey>, Row>,
     whole: Row,
@@ -286,9 +289,14 @@ struct Row {
     actors: BTreeSet<String>,
     latencies: BTreeMap<u32, u64>,
     unpriced: BTreeSet<String>,
+    has_gifts: bool,
 }
 
 impl Row {
+    fn has_anything(&self) -> bool {
+        self.has_gifts || self.partial.exchanges.opened > 0 || self.partial.contributions > 0
+    }
+
     fn finish(self) -> Partial {
         let mut partial = self.partial;
         partial.measures = self.measures.into_values().collect();
