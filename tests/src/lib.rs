@@ -4,5 +4,6 @@ pub mod book;
 pub mod client;
 pub mod events;
 pub mod model;
+pub mod questions;
 pub mod random;
 pub mod server;

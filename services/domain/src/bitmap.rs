@@ -37,7 +37,8 @@ impl Change {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let removed = if self.removed.is_empty() { 0 } else { self.removed.serialized_size() };
         put_unsigned(out, removed as u128);
-        let write = |set: &RoaringBitmap, out: &mut Vec<u8>| set.serialize_into(out).unwrap_or_else(|error| unreachable!("a Vec takes every byte: {error}"));
+        let write =
+            |set: &RoaringBitmap, out: &mut Vec<u8>| set.serialize_into(out).unwrap_or_else(|error| unreachable!("a Vec takes every byte: {error}"));
         if removed > 0 {
             write(&self.removed, out);
         }

@@ -168,7 +168,13 @@ mod tests {
             put_signed(&mut out, value);
             assert_eq!(Take::new("test", &out).signed(), Ok(value));
         }
-        let mut keys: Vec<Vec<u8>> = [-5, 0, 7, i32::MIN, i32::MAX].map(|day| { let mut out = vec![]; put_ordered(&mut out, day); out }).to_vec();
+        let mut keys: Vec<Vec<u8>> = [-5, 0, 7, i32::MIN, i32::MAX]
+            .map(|day| {
+                let mut out = vec![];
+                put_ordered(&mut out, day);
+                out
+            })
+            .to_vec();
         keys.sort();
         let days: Vec<i32> = keys.iter().map(|key| Take::new("test", key).ordered().unwrap()).collect();
         assert_eq!(days, [i32::MIN, -5, 0, 7, i32::MAX]);

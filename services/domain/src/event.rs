@@ -9,8 +9,8 @@ pub use catalogue::{Area, Basis, Direction, Indicator, Measure, Rate, Role, Serv
 
 use crate::date::{DAY_US, Date, EARLIEST, Span};
 use crate::protobuf::{Fields, Value};
-pub use reader::{is_council, parse_uuid};
 use reader::Reader;
+pub use reader::{is_council, parse_uuid};
 
 /// Largest event, encoded.
 pub const EVENT_BYTES_MAX: usize = 16 * 1024;

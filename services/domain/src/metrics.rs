@@ -13,9 +13,7 @@ mod registry;
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
-pub use partial::{
-    Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed,
-};
+pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
 
 use crate::event::Invalid;
@@ -180,7 +178,6 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";
-
 
 #[cfg(test)]
 mod tests;

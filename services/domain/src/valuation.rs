@@ -207,7 +207,11 @@ mod tests {
 
     #[test]
     fn a_dated_rate_holds_from_its_day_on() {
-        let rates = vec![rate("care", 60, 1221, Some("2025-04-01")), rate("care", 60, 1144, Some("2024-04-01")), rate("care-back", 60, 1000, Some("2025-10-22"))];
+        let rates = vec![
+            rate("care", 60, 1221, Some("2025-04-01")),
+            rate("care", 60, 1144, Some("2024-04-01")),
+            rate("care-back", 60, 1000, Some("2025-10-22")),
+        ];
         let prices = prices(Basis::Dated, rates);
         let on = |measure, text| prices.on(measure, day(text)).map(|amount| amount.central);
         assert_eq!([on(0, "2024-03-31"), on(0, "2024-04-01"), on(0, "2025-03-31"), on(0, "2025-04-01")], [None, Some(1144), Some(1144), Some(1221)]);

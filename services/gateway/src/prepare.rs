@@ -106,9 +106,8 @@ fn examine<'a>(event: &'a [u8], rules: &Rules<'_>, allowed: &mut Option<(&'a str
         may_write(rules.principal, council, source)?;
         *allowed = Some((council, source));
     }
-    match rules.known {
-        Some(known) => must_know(known, council, &checked)?,
-        None => {}
+    if let Some(known) = rules.known {
+        must_know(known, council, &checked)?;
     }
     Ok((parts, council))
 }

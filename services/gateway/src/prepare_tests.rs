@@ -27,7 +27,7 @@ fn event(n: usize, council: &str) -> Event {
             ..Default::default()
         }),
         facts: Some(Facts { body: Some(Body::ContributionRecorded(contribution)) }),
-        person: (n % 2 == 0).then(|| Person { actor: format!("actor-{n}"), actor_kind: 1, ..Default::default() }),
+        person: n.is_multiple_of(2).then(|| Person { actor: format!("actor-{n}"), actor_kind: 1, ..Default::default() }),
     }
 }
 

@@ -70,6 +70,7 @@ macro_rules! conformance_tests {
             reading_outside_says_why,
             waiting_ends_when_there_is_something_to_read,
             trimming_moves_the_start_and_nothing_else,
+            a_tail_sees_every_frame_once_and_in_order,
             a_reopened_log_is_the_same,
             a_full_queue_refuses_who_does_not_wait,
             closing_finishes_what_was_taken_and_refuses_the_rest,

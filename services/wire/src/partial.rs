@@ -230,3 +230,97 @@ fn from_exchanges(exchanges: internal::ExchangePartial) -> Result<ExchangePartia
         unpriced_measures: exchanges.unpriced_measures,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tandem_domain::metrics;
+
+    fn amount(central: i128) -> Amount {
+        Amount { low: central - 1, central, high: central + 1 }
+    }
+
+    fn side(central: i128) -> SidePartial {
+        SidePartial {
+            value: amount(central),
+            matched_value: amount(-central),
+            count: 4,
+            priced_count: 3,
+            matched_count: 2,
+            matched_priced_count: 1,
+            unpriced_measures: vec!["a".into(), "b".into()],
+            matched_unpriced_measures: vec!["b".into()],
+        }
+    }
+
+    fn partial(keys: Vec<GroupKey>) -> Partial {
+        let measure = MeasurePartial {
+            measure: "help".into(),
+            side: Side::State,
+            unit: "min".into(),
+            quantity: -7,
+            matched_quantity: i128::MAX,
+            count: 6,
+            matched_count: 5,
+            priced_count: 4,
+            matched_priced_count: 3,
+        };
+        let exchanges = ExchangePartial {
+            opened: 10,
+            two_sided: 2,
+            one_sided_citizen: 3,
+            one_sided_state: 4,
+            one_sided_citizen_value: amount(5),
+            one_sided_state_value: amount(6),
+            one_sided_priced: 7,
+            one_sided_state_priced: 1,
+            latencies: vec![(0, 1), (9, 2)],
+            reciprocal: amount(8),
+            both_sides: amount(9),
+            priced: 11,
+            unpriced_measures: vec!["c".into()],
+        };
+        let (citizen, state) = (side(i128::MAX - 1), side(12));
+        Partial { keys, measures: vec![measure], citizen, state, exchanges, participants: 13, contributions: 15, contributions_with_actor: 14 }
+    }
+
+    #[test]
+    fn answers_go_there_and_back() {
+        let key = |dimension, value: &str, coarser, overlaps| GroupKey { dimension, value: value.into(), coarser, overlaps };
+        let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
+        let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
+        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120 };
+        assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
+        let unvalued = Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1 };
+        assert_eq!(from_response(to_response(unvalued.clone(), None)).unwrap(), unvalued);
+    }
+
+    #[test]
+    fn what_another_release_would_send_is_refused() {
+        let fine = internal::AggregateResponse { total: Some(internal::Partial::default()), amount_denominator: 1, ..Default::default() };
+        assert!(from_response(fine.clone()).is_ok());
+        let strange = |change: fn(&mut internal::AggregateResponse)| {
+            let mut response = fine.clone();
+            change(&mut response);
+            assert!(matches!(from_response(response), Err(Failure::Internal(_))));
+        };
+        strange(|response| response.total = None);
+        strange(|response| response.amount_denominator = 0);
+        let amount = |text: &str| Some(internal::Amount { low: text.into(), central: text.into(), high: text.into() });
+        assert!(from_amount(amount("1.5")).is_err() && from_amount(amount("")).is_err() && from_amount(amount("-3")).is_ok());
+        assert!(from_key(v1::GroupKey { dimension: 99, ..Default::default() }).is_err());
+        assert!(from_measure(internal::MeasurePartial { quantity: "1".into(), matched_quantity: "1".into(), ..Default::default() }).is_err());
+    }
+
+    #[test]
+    fn every_metric_asks_for_what_it_needs() {
+        for metric in metrics::ALL {
+            let mut request = internal::AggregateRequest::default();
+            want(&mut request, metric.needs);
+            let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
+        }
+        assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");
+        assert_eq!(to_definition(metrics::find("state_value").unwrap(), "GBP").unit, "GBP{minor}");
+    }
+}

@@ -284,7 +284,8 @@ impl Figures {
             }
         }
         if unpriced.is_empty() {
-            let [citizen, state] = sides;
+            // A side that contra measures make negative counts as nothing given.
+            let [citizen, state] = sides.map(|side| side.map(|amount| amount.max(0)));
             self.exchanges_priced += 1;
             add(&mut self.reciprocal, std::array::from_fn(|rate| 2 * citizen[rate].min(state[rate])));
             add(&mut self.both_sides, std::array::from_fn(|rate| citizen[rate] + state[rate]));

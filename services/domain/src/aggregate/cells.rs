@@ -34,7 +34,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     pub(super) fn new_sums<'a>(&self, grouping: &'a Grouping) -> Sums<'a> {
-        Sums::new(grouping, self.question.needs.measures, self.prices.is_some())
+        Sums::new(grouping, self.question.needs.measures, self.cell_prices().is_some())
     }
 
     /// `None`: a rate changes within the unit of a cell.

@@ -28,12 +28,15 @@ struct Sum {
     unpriced: BTreeSet<usize>,
 }
 
+/// What every group's exchanges add up to.
+pub(super) type ByGroup = FxHashMap<Group, ExchangePartial>;
+
 /// By group; the whole scope has none.
 type Sums = FxHashMap<Option<Group>, Sum>;
 
 impl<R: Rows> Asked<'_, R> {
     /// What exchanges add up to by group, and in the whole scope.
-    pub(super) fn exchanges(&self, grouping: &Grouping) -> Result<(FxHashMap<Group, ExchangePartial>, ExchangePartial), Error<R::Error>> {
+    pub(super) fn exchanges(&self, grouping: &Grouping) -> Result<(ByGroup, ExchangePartial), Error<R::Error>> {
         let mut sums = Sums::default();
         self.count_homes(grouping, &mut sums)?;
         self.count_latencies(grouping, &mut sums)?;
@@ -52,13 +55,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Applies a change to the home's group and, if it is within the period, to the whole scope.
-    fn at_home<E>(
-        &self,
-        grouping: &Grouping,
-        sums: &mut Sums,
-        home: Home,
-        mut change: impl FnMut(&mut Sum) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn at_home<E>(&self, grouping: &Grouping, sums: &mut Sums, home: Home, mut change: impl FnMut(&mut Sum) -> Result<(), E>) -> Result<(), E> {
         let fit = self.scope.fit(home.period);
         // Side, measure and evidence are never asked of homes.
         let place = Place { service: home.service, base: 0, side: Side::Citizen, area: home.area, evidence: Evidence::Assumed, unit: home.period };

@@ -1,5 +1,6 @@
 //! Groups by numbers become partial results with their keys in words, in order.
 
+use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
 use super::participants::Takings;
 use super::source::Plan;
@@ -102,7 +103,7 @@ struct Parts {
     needs_participants: bool,
     totals: FxHashMap<Group, Totals>,
     total: Totals,
-    exchanges: FxHashMap<Group, ExchangePartial>,
+    exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     takings: Takings,
 }
@@ -110,7 +111,8 @@ struct Parts {
 impl Parts {
     /// Those that have anything. State inputs are none of it if only participants were asked.
     fn groups(&self) -> FxHashSet<Group> {
-        let totals = self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
+        let totals =
+            self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
         totals.chain(self.exchanges.keys().copied()).chain(self.takings.keys().copied().flatten()).collect()
     }
 

@@ -83,10 +83,8 @@ impl<R: Rows> Asked<'_, R> {
             }
             let at = self.measures.place(posting.measure)?;
             let Posting { service, area, evidence, side, .. } = posting;
-            let in_scope = self.scope.has_measure(at)
-                && self.scope.has_evidence(evidence)
-                && self.scope.services().has(service)
-                && self.scope.areas().has(area);
+            let in_scope =
+                self.scope.has_measure(at) && self.scope.has_evidence(evidence) && self.scope.services().has(service) && self.scope.areas().has(area);
             if in_scope {
                 let place = Place { service, base: self.measures.get(at).base, side, area, evidence, unit: posting.occurred.unit(Grain::Day) };
                 self.at(grouping, takings, &place, |taking| {

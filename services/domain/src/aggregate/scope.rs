@@ -58,7 +58,8 @@ impl Scope {
         let let_through = |place: usize| {
             let measure = measures.get(place);
             let named = |place: usize| filters.measures.contains(&measures.get(place).id);
-            (filters.measures.is_empty() || named(place) || named(measure.base)) && (filters.sides.is_empty() || filters.sides.contains(&measure.side))
+            (filters.measures.is_empty() || named(place) || named(measure.base))
+                && (filters.sides.is_empty() || filters.sides.contains(&measure.side))
         };
         let by_place: Vec<bool> = (0..measures.all().len()).map(let_through).collect();
         let narrowed = !filters.measures.is_empty() || !filters.sides.is_empty();

@@ -156,11 +156,7 @@ impl SideSum {
     }
 
     fn partial(self, measures: &Measures) -> SidePartial {
-        SidePartial {
-            unpriced_measures: self.unpriced.ids(measures),
-            matched_unpriced_measures: self.matched_unpriced.ids(measures),
-            ..self.partial
-        }
+        SidePartial { unpriced_measures: self.unpriced.ids(measures), matched_unpriced_measures: self.matched_unpriced.ids(measures), ..self.partial }
     }
 }
 
@@ -188,10 +184,6 @@ impl GroupSum {
             let (id, side, unit) = (measure.id.clone(), measure.side, measure.unit.clone());
             MeasurePartial { measure: id, side, unit, quantity, matched_quantity, count, matched_count, priced_count, matched_priced_count }
         };
-        Totals {
-            measures: sums.into_iter().map(measure).collect(),
-            citizen: self.citizen.partial(measures),
-            state: self.state.partial(measures),
-        }
+        Totals { measures: sums.into_iter().map(measure).collect(), citizen: self.citizen.partial(measures), state: self.state.partial(measures) }
     }
 }

@@ -209,7 +209,14 @@ impl<'a> Measure<'a> {
         if contra_of == Some(id) {
             return Err(reader.invalid("contra_of", "must be another measure"));
         }
-        Ok(Self { id: reader.id("id", id)?, name: reader.words("name", name, 1..=256)?, side, unit: reader.words("unit", unit, 1..=32)?, role, contra_of })
+        Ok(Self {
+            id: reader.id("id", id)?,
+            name: reader.words("name", name, 1..=256)?,
+            side,
+            unit: reader.words("unit", unit, 1..=32)?,
+            role,
+            contra_of,
+        })
     }
 }
 

@@ -22,9 +22,8 @@ impl<'a> Reader<'a> {
 
     pub(super) fn fields(&self) -> impl Iterator<Item = Result<(u32, Value<'a>), Invalid>> {
         let path = self.path;
-        Fields::new(self.bytes).map(move |field| {
-            field.map(|field| (field.number, field.value)).map_err(|_| Invalid::new(path, "is not a protobuf message"))
-        })
+        Fields::new(self.bytes)
+            .map(move |field| field.map(|field| (field.number, field.value)).map_err(|_| Invalid::new(path, "is not a protobuf message")))
     }
 
     pub(super) fn bytes(&self, field: &str, value: Value<'a>) -> Result<&'a [u8], Invalid> {

@@ -171,10 +171,5 @@ pub(super) fn matched(quantity: u64) -> Cell {
 
 /// The opposite change.
 pub(super) fn minus(cell: Cell) -> Cell {
-    Cell {
-        quantity: -cell.quantity,
-        count: -cell.count,
-        matched_quantity: -cell.matched_quantity,
-        matched_count: -cell.matched_count,
-    }
+    Cell { quantity: -cell.quantity, count: -cell.count, matched_quantity: -cell.matched_quantity, matched_count: -cell.matched_count }
 }

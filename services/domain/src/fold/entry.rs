@@ -85,7 +85,8 @@ impl Entry {
         let record = Record::decode(record).unwrap_or_default();
         let day = Span::day(Date(0));
         let kind = event::kind(record.parts.facts);
-        let nobody = Self { key: None, source: NONE, kind, officer: record.officer, received_us: record.received_us, occurred: day, act: Act::Unknown };
+        let nobody =
+            Self { key: None, source: NONE, kind, officer: record.officer, received_us: record.received_us, occurred: day, act: Act::Unknown };
         let Some(envelope) = Envelope::decode(record.parts.envelope).ok().filter(|envelope| envelope.council == council) else {
             return nobody;
         };

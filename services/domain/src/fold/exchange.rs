@@ -4,12 +4,15 @@ use super::Fold;
 use super::cells::{Recorded, Standing, matched, minus, plain};
 use crate::bytes::Corrupt;
 use crate::date::{Date, Grain};
-use crate::event::Side;
+use crate::event::{QUANTITY_MAX, Side};
 use crate::rows::{Account, EXCHANGE_LIVE_MAX, Exchange, ExchangeState, Home, PAGE_POSTINGS, Posting, read_postings};
 use crate::tables::{Key, Rows, Table};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// Pages that are loaded at a time.
+const PAGES: usize = 1_024;
 
 /// A page of an exchange: 64 postings, and whether they differ from what is stored.
 pub(super) struct Page {
@@ -61,7 +64,7 @@ impl Exchanges {
         new.sort_unstable_by(|a, b| self.all[*a].id.cmp(&self.all[*b].id));
         let keys: Vec<_> = new.iter().map(|place| key(council, &self.all[*place].id).into_vec()).collect();
         for (place, row) in new.into_iter().zip(rows.get_many(Table::Exchange, &keys)?) {
-            self.all[place].row = row.map(|row| Exchange::decode(&row)).transpose()?;
+            self.all[place].row = row.map(|row| read(&row)).transpose()?;
         }
         Ok(())
     }
@@ -73,14 +76,30 @@ impl Exchanges {
         if met.pages.len() == count as usize {
             return Ok(());
         }
-        let missing: Vec<u32> = (0..count).filter(|page| !met.pages.contains_key(page)).collect();
-        let keys: Vec<_> = missing.iter().map(|page| page_key(council, &met.id, *page).into_vec()).collect();
-        for (page, row) in missing.into_iter().zip(rows.get_many(Table::ExchangePage, &keys)?) {
-            let postings = read_postings(&row.ok_or(Corrupt("ExchangePage"))?)?;
-            met.pages.insert(page, Page { postings, changed: false });
+        // In steps, so that a count of pages that are not there is found out early.
+        for start in (0..count).step_by(PAGES) {
+            let missing: Vec<u32> = (start..count.min(start.saturating_add(PAGES as u32))).filter(|page| !met.pages.contains_key(page)).collect();
+            let keys: Vec<_> = missing.iter().map(|page| page_key(council, &met.id, *page).into_vec()).collect();
+            for (page, row) in missing.iter().zip(rows.get_many(Table::ExchangePage, &keys)?) {
+                let postings = read_postings(&row.ok_or(Corrupt("ExchangePage"))?)?;
+                met.pages.insert(*page, Page { postings, changed: false });
+            }
         }
         Ok(())
     }
+}
+
+/// Reads a row whose sums the fold can go on with.
+fn read(row: &[u8]) -> Result<Exchange, Corrupt> {
+    let exchange = Exchange::decode(row)?;
+    let count: u64 = exchange.accounts.iter().map(|account| u64::from(account.count)).sum();
+    let fits = |account: &Account| account.count > 0 && account.quantity <= u128::from(account.count) * u128::from(QUANTITY_MAX);
+    let sound = count <= EXCHANGE_LIVE_MAX.into()
+        && exchange.accounts.iter().all(fits)
+        && exchange.accounts.is_sorted_by(|a, b| a.measure < b.measure)
+        && exchange.postings.len() < PAGE_POSTINGS
+        && exchange.pages < u32::MAX;
+    if sound { Ok(exchange) } else { Err(Corrupt("Exchange")) }
 }
 
 pub(super) fn key(council: &str, id: &str) -> Key {
@@ -154,7 +173,9 @@ impl Met {
         }
         if *first_of(row, posting.side) == Some(posting.occurred.start) {
             let first = self.postings().filter(|other| other.is_live() && other.side == posting.side).map(|other| other.occurred.start).min();
-            self.row.as_mut().map(|row| *first_of(row, posting.side) = first);
+            if let Some(row) = &mut self.row {
+                *first_of(row, posting.side) = first;
+            }
         }
         Ok(())
     }

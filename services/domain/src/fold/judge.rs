@@ -64,10 +64,9 @@ impl<R: Rows> Fold<'_, R> {
 
     fn judge_room(&self, exchange: u32) -> Verdict {
         let exchanges = &self.spoken.exchanges;
-        exchanges.is_full(exchange).then(|| Suspense {
-            reason: Reason::ExchangeFull,
-            wait: Some(Wait::Exchange(exchanges.get(exchange).id.to_string())),
-        })
+        exchanges
+            .is_full(exchange)
+            .then(|| Suspense { reason: Reason::ExchangeFull, wait: Some(Wait::Exchange(exchanges.get(exchange).id.to_string())) })
     }
 
     fn judge_reversal(&self, entry: &Entry, target: u32) -> Result<Verdict, Corrupt> {

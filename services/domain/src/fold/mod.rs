@@ -85,6 +85,9 @@ pub fn fold<R: Rows>(
     fold.finish(taken, true, sink)
 }
 
+/// Entries that [`refold`] takes in one call at most, whatever it is asked for.
+const REFOLD_MAX: usize = 1 << 20;
+
 /// Folds archived entries again into views that were dropped: those that the views do not have yet, at most `entries_max` of them.
 /// Book rows are not written. Stops early as [`fold`] does; nothing is left when `views.folded` is `book.entries` and no cure is
 /// pending.
@@ -94,7 +97,7 @@ pub fn refold<R: Rows>(rows: &R, council: &str, entries_max: usize, cures_max: u
     fold.cure(&mut budget)?;
     let mut taken = 0;
     if fold.views.cures.is_empty() {
-        let end = fold.book.entries.min(fold.views.folded.saturating_add(entries_max as u64));
+        let end = fold.book.entries.min(fold.views.folded.saturating_add(entries_max.min(REFOLD_MAX) as u64));
         let stored = fold.load_entries(fold.views.folded..end)?;
         let read = stored.iter().map(|row| read_entry(row)).collect::<Result<Vec<_>, _>>()?;
         let entries = fold.prepare(&read.iter().map(|(_, record)| *record).collect::<Vec<_>>(), false)?;
@@ -107,6 +110,20 @@ pub fn refold<R: Rows>(rows: &R, council: &str, entries_max: usize, cures_max: u
         return fold.finish(taken, false, sink);
     }
     fold.finish(taken, false, sink)
+}
+
+/// What must hold before a call; then no counter can overflow in it.
+fn check(book: &Book, views: &Views) -> Result<(), Corrupt> {
+    const COUNT_MAX: u64 = u64::MAX >> 1;
+    if book.entries > COUNT_MAX || book.duplicates > COUNT_MAX {
+        return Err(Corrupt("Book"));
+    }
+    let adds_up = views.applied.checked_add(views.suspended) == Some(views.folded) && views.reversed <= views.applied;
+    // No entry needs more than source, service, measure, area, actor and a pledge's source.
+    let names_max = views.folded.saturating_mul(6);
+    let named = views.names.iter().all(|count| u64::from(*count) <= names_max && *count < u32::MAX >> 1);
+    let fits = views.fold_version == FOLD_VERSION && views.folded <= book.entries;
+    if adds_up && named && fits { Ok(()) } else { Err(Corrupt("Views")) }
 }
 
 /// An entry's standing, as far as it is more than "applied".
@@ -158,9 +175,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         let book = get(Table::Book)?.map(|row| Book::decode(&row)).transpose()?.unwrap_or_default();
         let views = get(Table::Views)?.map(|row| Views::decode(&row)).transpose()?;
         let views = views.unwrap_or_else(|| Views { fold_version: FOLD_VERSION, ..Views::default() });
-        if views.fold_version != FOLD_VERSION || views.folded > book.entries {
-            return Err(Corrupt("Views").into());
-        }
+        check(&book, &views)?;
         let mut fold = Self {
             rows,
             council,

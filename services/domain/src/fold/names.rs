@@ -119,7 +119,8 @@ impl Names {
         let keys: Vec<_> = new.iter().map(|slot| text_key(council, self.get(*slot))).collect();
         for (slot, row) in new.iter().zip(rows.get_many(Table::NameByText, &keys)?) {
             if let Some(row) = row {
-                self.all[*slot as usize].number = read_number(&row)?;
+                let number = Some(read_number(&row)?).filter(|number| *number != 0);
+                self.all[*slot as usize].number = number.ok_or(Corrupt("Name"))?;
             }
         }
         // Kinds of names and of definitions stand in the same order, so the keys are sorted.

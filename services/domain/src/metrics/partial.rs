@@ -30,18 +30,8 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 10] = [
-        Self::Council,
-        Self::Service,
-        Self::Measure,
-        Self::Side,
-        Self::Area,
-        Self::Day,
-        Self::Month,
-        Self::Quarter,
-        Self::Year,
-        Self::Evidence,
-    ];
+    pub const ALL: [Self; 10] =
+        [Self::Council, Self::Service, Self::Measure, Self::Side, Self::Area, Self::Day, Self::Month, Self::Quarter, Self::Year, Self::Evidence];
 
     /// From the proto's number.
     pub fn from_number(number: i32) -> Option<Self> {

@@ -14,13 +14,10 @@ fn of(names: &[&str]) -> Vec<&'static Metric> {
 #[test]
 fn an_unknown_name_is_answered_with_the_nearest() {
     let nearest = |name| find(name).unwrap_err().nearest;
-    assert_eq!(["citizenvalue", "latency", "recprocity", "Participants", ""].map(nearest), [
-        "citizen_value",
-        "match_latency",
-        "reciprocity",
-        "participants",
-        "entries",
-    ]);
+    assert_eq!(
+        ["citizenvalue", "latency", "recprocity", "Participants", ""].map(nearest),
+        ["citizen_value", "match_latency", "reciprocity", "participants", "entries",]
+    );
     assert_eq!(find("co-produced").unwrap_err().to_string(), "is no metric; the nearest name is co_produced_value");
     for (index, metric) in ALL.iter().enumerate() {
         assert_eq!(find(metric.name).unwrap().name, metric.name);
@@ -69,18 +66,17 @@ fn money_is_rounded_once_half_to_even() {
 #[test]
 fn no_value_is_not_zero() {
     let partial = Partial { citizen: side(0, 4, 0), state: side(50, 1, 1), ..Partial::default() };
-    assert_eq!(["citizen_value", "citizen_share", "leverage", "reciprocity", "response_rate", "match_latency"].map(|name| central(name, &partial, money(1))), [
-        const { None };
-        6
-    ]);
+    assert_eq!(
+        ["citizen_value", "citizen_share", "leverage", "reciprocity", "response_rate", "match_latency"].map(|name| central(name, &partial, money(1))),
+        [const { None }; 6]
+    );
     assert_eq!(central("state_value", &partial, money(1)).unwrap(), "50");
     // Nothing of the state's side was recorded: citizens gave all there is, and there is nothing to divide their part by.
     let alone = Partial { citizen: side(7, 1, 1), ..Partial::default() };
-    assert_eq!(["citizen_share", "leverage", "co_produced_value"].map(|name| central(name, &alone, money(1))), [
-        Some("1.000000".into()),
-        None,
-        Some("0".into()),
-    ]);
+    assert_eq!(
+        ["citizen_share", "leverage", "co_produced_value"].map(|name| central(name, &alone, money(1))),
+        [Some("1.000000".into()), None, Some("0".into()),]
+    );
     // Somebody gave it, but nobody knows who.
     let nameless = Partial { contributions: 3, ..Partial::default() };
     assert_eq!(central("participants", &nameless, money(1)), None);
@@ -127,7 +123,14 @@ fn group(value: &str, amount: i128) -> Partial {
         matched_priced_count: 1,
     };
     let exchanges = ExchangePartial { opened: 2, latencies: vec![(1, 1), (amount as u32, 1)], ..ExchangePartial::default() };
-    Partial { keys, measures: vec![measure("help", "min"), measure("kept", value)], citizen: side(amount, 1, 1), exchanges, participants: 2, ..Partial::default() }
+    Partial {
+        keys,
+        measures: vec![measure("help", "min"), measure("kept", value)],
+        citizen: side(amount, 1, 1),
+        exchanges,
+        participants: 2,
+        ..Partial::default()
+    }
 }
 
 #[test]

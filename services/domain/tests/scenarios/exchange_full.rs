@@ -60,7 +60,10 @@ fn the_next_entry_of_a_full_exchange_waits_for_room() {
     ];
     assert_eq!(show::show(&memory, &late, "verdicts"), verdicts);
     let shown = show::show(&memory, &late, "exchanges");
-    assert_eq!(shown[0], "crowd: two-sided; home tutoring nowhere 2025-03; citizen 65542 helping in 65535; state 9 teaching in 1; citizen since 2025-03-01; state since 2025-03-01");
+    assert_eq!(
+        shown[0],
+        "crowd: two-sided; home tutoring nowhere 2025-03; citizen 65542 helping in 65535; state 9 teaching in 1; citizen since 2025-03-01; state since 2025-03-01"
+    );
     let mut key = Key::of(Table::Exchange, COUNCIL);
     key.bytes(b"crowd");
     let row = Exchange::decode(&memory.get(Table::Exchange, key.as_slice()).unwrap().unwrap()).unwrap();

@@ -10,6 +10,7 @@
 //! Every case is folded in one call, in calls cut at different places with different bounds on cures, and folded again from the
 //! archive: every row must be the same, byte for byte. `UPDATE_SCENARIOS=1 cargo test` writes what comes out into the files.
 
+mod corrupt_rows;
 mod encode;
 mod exchange_full;
 mod language;
@@ -25,7 +26,8 @@ use tandem_domain::tables::Table;
 pub fn fold_in_calls(memory: &mut Memory, sent: &[Sent], records: usize, cures: usize) -> Folded {
     let intake = |(at, sent): (usize, &Sent)| (sent.record.clone(), sent.append_us, at as u64);
     let owned: Vec<_> = sent.iter().enumerate().map(intake).collect();
-    let intakes: Vec<_> = owned.iter().map(|(record, append_us, offset)| Intake { record, append_us: *append_us, offset: *offset, index: 0 }).collect();
+    let intakes: Vec<_> =
+        owned.iter().map(|(record, append_us, offset)| Intake { record, append_us: *append_us, offset: *offset, index: 0 }).collect();
     let mut taken = 0_usize;
     loop {
         let end = intakes.len().min(taken.saturating_add(records));

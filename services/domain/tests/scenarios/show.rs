@@ -24,7 +24,9 @@ pub fn show(memory: &Memory, letterbox: &Letterbox, subject: &str) -> Vec<String
         "catalogue" => show.each(Table::Definition, |key, row| show.definition(key, row)),
         "exchanges" => show.each(Table::Exchange, |key, row| show.exchange(key, row)),
         "postings" => show.each(Table::Exchange, |key, row| show.postings(key, row)),
-        "homes" => [show.each(Table::HomeCell, |key, row| show.home(key, row)), show.each(Table::LatencyCell, |key, row| show.latency(key, row))].concat(),
+        "homes" => {
+            [show.each(Table::HomeCell, |key, row| show.home(key, row)), show.each(Table::LatencyCell, |key, row| show.latency(key, row))].concat()
+        }
         "days" => show.each(Table::DayCell, |key, row| show.cube(key, row, Table::DayCell)),
         "journal" => show.each(Table::DayJournal, |key, row| show.cube(key, row, Table::DayJournal)),
         "months" => show.each(Table::MonthCell, |key, row| show.cube(key, row, Table::MonthCell)),
@@ -32,7 +34,10 @@ pub fn show(memory: &Memory, letterbox: &Letterbox, subject: &str) -> Vec<String
         "statements" => show.each(Table::Statement, |key, row| show.line(key, row)),
         "participants" => show.each(Table::Participants, |key, row| show.participants(key, row)),
         "totals" => show.each(Table::ActorTotal, |key, row| show.total(key, row)),
-        "pledges" => [show.each(Table::PledgeCell, |key, row| show.pledge(key, row)), show.each(Table::Fulfilment, |key, row| show.fulfilment(key, row))].concat(),
+        "pledges" => {
+            [show.each(Table::PledgeCell, |key, row| show.pledge(key, row)), show.each(Table::Fulfilment, |key, row| show.fulfilment(key, row))]
+                .concat()
+        }
         "outcomes" => show.each(Table::Outcome, |key, row| show.outcome(key, row)),
         _ => panic!("{subject}: nothing to look at"),
     }
@@ -149,7 +154,9 @@ impl<'a> Show<'a> {
     }
 
     fn postings(&self, key: &mut Take<'_>, row: &[u8]) -> String {
-        let show = |posting: &Posting| format!(" #{}{}", posting.sequence, or_nobody(posting.reversed_by, "(reversed by") + if posting.is_live() { "" } else { ")" });
+        let show = |posting: &Posting| {
+            format!(" #{}{}", posting.sequence, or_nobody(posting.reversed_by, "(reversed by") + if posting.is_live() { "" } else { ")" })
+        };
         let postings: String = Exchange::decode(row).unwrap().postings.iter().map(show).collect();
         format!("{}:{postings}", key.text().unwrap())
     }

@@ -1,8 +1,11 @@
 //! Reading, waiting, trimming.
 
-use super::recording::{books, read_all, read_partition, records};
+use super::recording::{books, read_all, read_partition, record, records};
 use super::{Setup, run};
-use crate::{Error, EventLog};
+use crate::{Error, EventLog, StoredFrame};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
 use tandem_domain::position::partition_of;
 
@@ -67,7 +70,7 @@ pub fn waiting_ends_when_there_is_something_to_read<L: EventLog>(open: impl Fn(&
     assert!(!log.wait(&[end, other], Duration::from_millis(1)));
     assert!(!log.wait(&[end, u64::MAX], Duration::from_millis(1)) && !log.wait(&[end], Duration::from_millis(1)));
 
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let waiting = scope.spawn(|| log.wait(&[u64::MAX, other], LONG));
         run(log.append(own, records(own, 1..2, 10))).unwrap();
         assert!(waiting.join().unwrap());
@@ -105,6 +108,64 @@ pub fn trimming_moves_the_start_and_nothing_else<L: EventLog>(open: impl Fn(&Set
     fill(&log, 40, 10);
     let after = read_partition(&log, 0);
     assert!(!after.is_empty() && after.iter().all(|frame| frame.offset >= end && Some(frame.append_us) >= newest));
+}
+
+/// Whoever follows the ends misses nothing, while others append, while what was seen is trimmed, and while a late reader looks at what is
+/// being trimmed.
+pub fn a_tail_sees_every_frame_once_and_in_order<L: EventLog>(open: impl Fn(&Setup) -> L) {
+    const APPENDS: usize = 300;
+    let log = &open(&Setup { partitions: 2, ..Default::default() });
+    let done = &AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        let tail = scope.spawn(|| follow(log, done));
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                let start = log.start(0).unwrap();
+                match log.read(0, start, 10_000) {
+                    Ok(frames) => assert!(frames.iter().all(|frame| frame.parse().is_ok())),
+                    Err(error) => assert!(matches!(error, Error::Trimmed { offset, .. } if offset == start), "{error}"),
+                }
+            }
+        });
+        let append = |council: &'static str| {
+            for n in 0..APPENDS {
+                run(log.append(council, vec![record(council, n, n % 700)])).unwrap();
+            }
+        };
+        let appending: Vec<_> = COUNCILS.map(|council| scope.spawn(move || append(council))).into();
+        appending.into_iter().for_each(|appending| appending.join().unwrap());
+        log.close();
+        done.store(true, SeqCst);
+        tail.join().unwrap()
+    });
+    for council in COUNCILS {
+        let expected: Vec<_> = (0..APPENDS).map(|n| record(council, n, n % 700)).collect();
+        assert_eq!(seen[council], expected);
+    }
+}
+
+/// Reads what comes until the log is closed, and trims it now and then; says what it read.
+fn follow<L: EventLog>(log: &L, done: &AtomicBool) -> BTreeMap<String, Vec<Vec<u8>>> {
+    let mut seen: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut next = [0, 1].map(|partition| log.start(partition).unwrap());
+    loop {
+        let last_round = done.load(SeqCst);
+        log.wait(&next, LONG);
+        for partition in [0, 1] {
+            let frames: Vec<StoredFrame> = log.read(partition, next[partition as usize], 3_000).unwrap();
+            for stored in &frames {
+                let frame = stored.parse().unwrap();
+                seen.entry(frame.council.into()).or_default().extend(frame.records.iter().map(|record| record.to_vec()));
+                next[partition as usize] = stored.offset + 1;
+            }
+            if !last_round && next[partition as usize] % 7 == 0 {
+                log.trim(partition, next[partition as usize]).unwrap();
+            }
+        }
+        if last_round && (0..2).all(|partition| next[partition as usize] == log.end(partition).unwrap()) {
+            return seen;
+        }
+    }
 }
 
 /// Identity, ends, frames and their times; and it goes on where it stopped.

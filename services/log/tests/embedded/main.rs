@@ -1,6 +1,7 @@
 //! The embedded log as its users meet it.
 
 mod damage;
+mod disk_full;
 mod faults;
 mod opening;
 mod power_loss;

@@ -1,14 +1,12 @@
 //! However often it is stopped or killed, and however its work is cut, it ends with the same rows.
 
 use crate::history::{Planned, append, random, seed};
-use crate::support::{MemoryLog, assert_same, copy_directory, dump, metric, open, options, settle};
+use crate::support::{Dump, MemoryLog, assert_same, copy_directory, dump, metric, open, options, settle};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::path::Path;
 use std::sync::Arc;
 use tandem_projection::{Health, Options, Projection, Rebuilt, rebuild};
-
-type Dump = Vec<(u8, Vec<u8>, Vec<u8>)>;
 
 /// One uninterrupted run.
 fn reference(plan: &[Planned]) -> (Arc<MemoryLog>, Dump) {

@@ -178,13 +178,16 @@ pub fn metric(projection: &Projection, name: &str) -> u64 {
     line.unwrap().parse().unwrap()
 }
 
+/// Every row: table, key, merged value.
+pub type Dump = Vec<(u8, Vec<u8>, Vec<u8>)>;
+
 /// Every row, merged.
-pub fn dump(path: &Path) -> Vec<(u8, Vec<u8>, Vec<u8>)> {
+pub fn dump(path: &Path) -> Dump {
     try_dump(path).unwrap()
 }
 
-pub fn try_dump(path: &Path) -> Result<Vec<(u8, Vec<u8>, Vec<u8>)>, tandem_projection::Error> {
-    let mut rows = Vec::new();
+pub fn try_dump(path: &Path) -> Result<Dump, tandem_projection::Error> {
+    let mut rows = Dump::new();
     tandem_projection::dump(path, |table, key, value| rows.push((table as u8, key.to_vec(), value.to_vec())))?;
     Ok(rows)
 }

@@ -86,12 +86,20 @@ impl Chance {
         let mut events: Vec<Event> = valuations();
         let mut late = Vec::new();
         for id in &SERVICES[..3] {
-            if self.one_in(3) { late.push(Event::Service(id)) } else { events.push(Event::Service(id)) };
+            if self.one_in(3) {
+                late.push(Event::Service(id))
+            } else {
+                events.push(Event::Service(id))
+            };
         }
         for (id, side, unit, contra_of) in &MEASURES[..9] {
             let event = Event::Measure(id, *side, unit, contra_of);
             let has_contra = MEASURES.iter().any(|(_, _, _, base)| base == id);
-            if !has_contra && self.one_in(4) { late.push(event) } else { events.push(event) };
+            if !has_contra && self.one_in(4) {
+                late.push(event)
+            } else {
+                events.push(event)
+            };
         }
         let exchanges = 3 + self.below(30);
         let many = 120 + self.below(200);
@@ -125,7 +133,8 @@ impl Chance {
         for _ in 0..self.below(4) {
             let dimension = self.pick(&Dimension::ALL);
             let calendar_twice = dimension.grain().is_some() && group_by.iter().any(|other| other.grain().is_some());
-            if !group_by.contains(&dimension) && !calendar_twice && !(exchanges && beyond_homes.contains(&dimension)) {
+            let beyond_home = exchanges && beyond_homes.contains(&dimension);
+            if !(group_by.contains(&dimension) || calendar_twice || beyond_home) {
                 group_by.push(dimension);
             }
         }
@@ -232,7 +241,7 @@ fn every_plan_gives_what_a_recount_gives() {
     match std::env::var("AGGREGATE_SEED") {
         Ok(seed) => compare(seed.parse().expect("a number"), &mut compared),
         Err(_) => {
-            for seed in 1..=12 {
+            for seed in 1..=8 {
                 compare(seed, &mut compared);
             }
             // Every combination of sources came to be compared.

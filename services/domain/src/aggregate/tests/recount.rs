@@ -50,7 +50,8 @@ impl Recount {
             known.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max())
         };
         let right = |gift: &Gift| measures.get(gift.measure).is_some_and(|measure| measure.side == gift.side);
-        let mut gifts: Vec<_> = gifts.into_iter().filter(|(_, gift)| right(gift)).filter_map(|(at, gift)| Some((effect(at, &gift)?, at, gift))).collect();
+        let mut gifts: Vec<_> =
+            gifts.into_iter().filter(|(_, gift)| right(gift)).filter_map(|(at, gift)| Some((effect(at, &gift)?, at, gift))).collect();
         gifts.sort_by_key(|(effect, at, _)| (*effect, *at));
         let gifts = gifts.into_iter().map(|(_, _, gift)| (gift.clone(), reversed.contains(&gift.id))).collect();
         Self { measures, gifts, valuations }
@@ -61,7 +62,8 @@ impl Recount {
     }
 
     fn is_two_sided(&self, exchange: &str) -> bool {
-        !exchange.is_empty() && [Side::Citizen, Side::State].into_iter().all(|side| self.live().any(|gift| gift.exchange == exchange && gift.side == side))
+        !exchange.is_empty()
+            && [Side::Citizen, Side::State].into_iter().all(|side| self.live().any(|gift| gift.exchange == exchange && gift.side == side))
     }
 
     /// Groups by key, and the whole scope.
@@ -134,7 +136,7 @@ impl Recount {
 
     fn prices(&self, id: &str, version: Option<u32>) -> &Vec<Rate> {
         let of = self.valuations.iter().filter(|((one, at), _)| *one == id && version.is_none_or(|version| *at == i64::from(version)));
-        of.last().expect("published").1
+        of.max_by_key(|(key, _)| **key).expect("published").1
     }
 
     /// In units of 1 ÷ the product of all `per_quantity`'s least common multiple.
@@ -260,7 +262,8 @@ impl Recount {
         if old && citizen.is_some() != state.is_some() {
             exchanges.one_sided_priced += 1;
             exchanges.one_sided_state_priced += u64::from(state.is_some());
-            let (to, amount) = if citizen.is_some() { (&mut exchanges.one_sided_citizen_value, c) } else { (&mut exchanges.one_sided_state_value, g) };
+            let (to, amount) =
+                if citizen.is_some() { (&mut exchanges.one_sided_citizen_value, c) } else { (&mut exchanges.one_sided_state_value, g) };
             add(to, [amount.low, amount.central, amount.high]);
         }
     }

@@ -17,8 +17,14 @@ use crate::date::{Date, Span};
 use crate::event::Side;
 use crate::metrics::{self, Answer, Dimension, Money, Partial};
 
-fn gift(id: u128, side: Side, measure: &'static str, quantity: i64, exchange: &str, start: &str, end: &str, party: &str) -> Event {
-    let occurred = Span { start: Date::parse(start).unwrap(), end: Date::parse(end).unwrap() };
+/// The whole of 2025.
+const YEAR: Span = Span { start: Date(20_089), end: Date(20_453) };
+
+fn day(text: &str) -> Span {
+    Span::day(Date::parse(text).unwrap())
+}
+
+fn gift(id: u128, side: Side, measure: &'static str, quantity: i64, exchange: &str, occurred: Span, party: &str) -> Event {
     let (service, exchange, party) = ("tutoring", exchange.to_owned(), party.to_owned());
     Event::Gift(Gift { id, side, service, measure, quantity, area: "ward:1", exchange, evidence: 3, occurred, party })
 }
@@ -33,14 +39,14 @@ fn history() -> Vec<Event> {
         Event::Measure("cash", Side::State, "GBP", ""),
         Event::Measure("cash-back", Side::State, "GBP", "cash"),
         Event::Valuation("floor", 1, vec![rate("helping", 60, 600, 1_200, 1_800), rate("teaching", 60, 3_000, 3_000, 3_000)]),
-        gift(1, Side::Citizen, "helping", 90, "plan-7", "2025-03-03", "2025-03-03", "ana"),
-        gift(2, Side::State, "teaching", 45, "plan-7", "2025-03-05", "2025-03-05", ""),
-        gift(3, Side::Citizen, "helping", 30, "plan-8", "2025-03-10", "2025-03-10", "ben"),
-        gift(4, Side::State, "cash", 10_000, "plan-9", "2025-04-02", "2025-04-02", ""),
-        gift(5, Side::State, "cash-back", 2_500, "plan-9", "2025-04-12", "2025-04-12", ""),
-        gift(6, Side::Citizen, "helping", 60, "", "2025-01-01", "2025-12-31", ""),
-        gift(7, Side::Citizen, "reports", 7, "", "2025-03-03", "2025-03-03", "ana"),
-        gift(8, Side::Citizen, "helping", 500, "", "2025-03-03", "2025-03-03", "cat"),
+        gift(1, Side::Citizen, "helping", 90, "plan-7", day("2025-03-03"), "ana"),
+        gift(2, Side::State, "teaching", 45, "plan-7", day("2025-03-05"), ""),
+        gift(3, Side::Citizen, "helping", 30, "plan-8", day("2025-03-10"), "ben"),
+        gift(4, Side::State, "cash", 10_000, "plan-9", day("2025-04-02"), ""),
+        gift(5, Side::State, "cash-back", 2_500, "plan-9", day("2025-04-12"), ""),
+        gift(6, Side::Citizen, "helping", 60, "", YEAR, ""),
+        gift(7, Side::Citizen, "reports", 7, "", day("2025-03-03"), "ana"),
+        gift(8, Side::Citizen, "helping", 500, "", day("2025-03-03"), "cat"),
         Event::Reversal(8),
     ]
 }
@@ -110,7 +116,9 @@ fn numerators_are_whole_and_the_unpriced_are_named() {
 
 /// Keys and one figure of each group.
 fn rows(answer: &Answer, name: &str) -> Vec<String> {
-    let key = |key: &metrics::GroupKey| format!("{}{}{}", key.value, if key.coarser { " coarser" } else { "" }, if key.overlaps { " overlaps" } else { "" });
+    let key = |key: &metrics::GroupKey| {
+        format!("{}{}{}", key.value, if key.coarser { " coarser" } else { "" }, if key.overlaps { " overlaps" } else { "" })
+    };
     let row = |partial: &Partial| {
         let keys: Vec<_> = partial.keys.iter().map(key).collect();
         format!("{}: {}", keys.join(" | "), figures(name, partial, money(answer)).join("; "))
@@ -138,7 +146,10 @@ fn what_only_overlaps_the_period_is_apart() {
         aggregate(&rows_of, COUNCIL, &Question { filters, ..question(&["quantity"], group_by) }).unwrap()
     };
     let march = ask(&[Dimension::Service], "2025-03-01", "2025-03-31");
-    assert_eq!(rows(&march, "quantity"), ["tutoring: helping 120 min; reports 7 {item}; teaching 45 min", "tutoring | 2025 overlaps: helping 60 min"]);
+    assert_eq!(
+        rows(&march, "quantity"),
+        ["tutoring: helping 120 min; reports 7 {item}; teaching 45 min", "tutoring | 2025 overlaps: helping 60 min"]
+    );
     assert_eq!(march.total.measures.iter().map(|measure| measure.quantity).collect::<Vec<_>>(), [120, 7, 45]);
     let by_month = ask(&[Dimension::Month], "2025-03-10", "2025-04-30");
     assert_eq!(rows(&by_month, "quantity"), ["2025 coarser overlaps: helping 60 min", "2025-03: helping 30 min", "2025-04: cash 7500 GBP"]);
@@ -185,8 +196,9 @@ fn amounts_that_do_not_fit_are_an_error_not_a_number() {
         Event::Measure("helping", Side::Citizen, "min", ""),
         Event::Valuation("floor", 1, vec![rate("helping", 1, 1_000_000_000_000), rate("other", 1_000_000_000, 1)]),
     ];
-    events.extend((0..171).map(|id| gift(id, Side::Citizen, "helping", most, "", "2025-03-03", "2025-03-03", "")));
-    let answer = |events: &[Event]| aggregate(&folded(events), COUNCIL, &question(&["citizen_value"], &[])).map(|answer| answer.total.citizen.value.central);
+    events.extend((0..171).map(|id| gift(id, Side::Citizen, "helping", most, "", day("2025-03-03"), "")));
+    let answer =
+        |events: &[Event]| aggregate(&folded(events), COUNCIL, &question(&["citizen_value"], &[])).map(|answer| answer.total.citizen.value.central);
     assert_eq!(answer(&events[..173]).unwrap(), 170 * 10i128.pow(36));
     assert!(matches!(answer(&events), Err(Error::Overflow)));
 }
