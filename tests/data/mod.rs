@@ -82,7 +82,8 @@ pub fn directory() -> Option<PathBuf> {
     if directory.join("README.md").is_file() {
         return Some(directory);
     }
-    let message = format!("the real input sets are not in {}: name their directory in TANDEM_DATA, or set TANDEM_WITHOUT_DATA=1", directory.display());
+    let message =
+        format!("the real input sets are not in {}: name their directory in TANDEM_DATA, or set TANDEM_WITHOUT_DATA=1", directory.display());
     assert_eq!(std::env::var("TANDEM_WITHOUT_DATA").as_deref(), Ok("1"), "{message}");
     eprintln!("NOT TESTED, since TANDEM_WITHOUT_DATA=1: {message}");
     None

@@ -1,14 +1,13 @@
 //! Random questions of value.
 
 use crate::events::{MEASURES, SERVICES};
-use crate::model::Model;
+use crate::model::{Model, OF_EXCHANGES};
 use crate::random::Random;
 use tandem_domain::date::Date;
 use tandem_proto::v1::{Dimension, QueryValueRequest, Scope, ValuationRef};
 
 const OF_ENTRIES: [&str; 8] =
     ["quantity", "entries", "citizen_value", "state_value", "co_produced_value", "citizen_share", "leverage", "participants"];
-const OF_EXCHANGES: [&str; 4] = ["reciprocity", "response_rate", "one_sided", "match_latency"];
 const NEED_NO_PRICE: [&str; 6] = ["quantity", "entries", "participants", "response_rate", "one_sided", "match_latency"];
 /// 2024-11-01.
 const FIRST_DAY: i32 = 20_028;

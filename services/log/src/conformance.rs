@@ -3,7 +3,7 @@
 //! A backend says how a log in a new, empty place is made, opened, and after it was dropped opened again, and gets one test for each
 //! point of the contract:
 //!
-//! ```ignore
+//! ```text
 //! fn place() -> impl Fn(&Setup) -> MyLog { … }
 //! tandem_log::conformance_tests!(place);
 //! ```

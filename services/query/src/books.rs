@@ -11,7 +11,11 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A way to a projection: its server object in the same process, or a channel over the network.
 pub trait Transport:
-    GrpcService<Body, Future: Send, ResponseBody: codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone + Send + Sync + 'static
+    GrpcService<Body, Future: Send, ResponseBody: codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 

@@ -288,7 +288,8 @@ mod tests {
     fn all_that_is_wrong_is_said_at_once() {
         let council = || "E09000001".to_string();
         assert!(wrong(&GetExchangeRequest { council: council(), exchange: "plan-7".into(), ..Default::default() }).is_empty());
-        let bad = GetExchangeRequest { council: "E".into(), exchange: "a b".into(), at_least: vec!["x".into()], page_size: 1_001, ..Default::default() };
+        let bad =
+            GetExchangeRequest { council: "E".into(), exchange: "a b".into(), at_least: vec!["x".into()], page_size: 1_001, ..Default::default() };
         assert_eq!(wrong(&bad), ["council", "exchange", "at_least[0]", "page_size"]);
         let bad = GetStatementRequest { period_start: "2025-02-30".into(), ..Default::default() };
         assert_eq!(wrong(&bad), ["council", "actor", "period_start"]);
@@ -300,7 +301,10 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(wrong(&bad), ["period_end"]);
-        assert_eq!(wrong(&GetEntryRequest { council: council(), event_id: "7".into(), source: "a b".into(), at_least: vec![] }), ["event_id", "source"]);
+        assert_eq!(
+            wrong(&GetEntryRequest { council: council(), event_id: "7".into(), source: "a b".into(), at_least: vec![] }),
+            ["event_id", "source"]
+        );
         assert_eq!(wrong(&ListExchangesRequest { council: council(), states: vec![3, 0, 99], ..Default::default() }), ["states[1]", "states[2]"]);
         assert_eq!(wrong(&ListSuspenseRequest { council: council(), reasons: vec![-1], ..Default::default() }), ["reasons[0]"]);
         assert_eq!(wrong(&GetCatalogueRequest { council: council(), ..Default::default() }), ["kind"]);

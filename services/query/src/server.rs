@@ -13,8 +13,8 @@ use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1::query_service_server::{QueryService, QueryServiceServer};
 use tandem_proto::v1::{
     GetCatalogueRequest, GetCatalogueResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest, GetExchangeResponse, GetStatementRequest,
-    GetStatementResponse, GetStatusRequest, GetStatusResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse,
-    QueryValueRequest, QueryValueResponse, WatchValueRequest, WatchValueResponse,
+    GetStatementResponse, GetStatusRequest, GetStatusResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest,
+    ListSuspenseResponse, QueryValueRequest, QueryValueResponse, WatchValueRequest, WatchValueResponse,
 };
 use tandem_wire::auth::Role;
 use tandem_wire::status::Failure;

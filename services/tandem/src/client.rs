@@ -7,6 +7,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 
 /// What every client command needs to know of its server.
 #[derive(Clone, Debug, clap::Args)]
@@ -88,7 +89,10 @@ impl Server {
 
 /// A status as one line for people: what, why, and what to do where that is known.
 pub fn explain(status: &Status) -> anyhow::Error {
+    let violations = status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
     let text = match status.message() {
+        // The message holds the first of several only.
+        _ if violations.len() > 1 => violations.iter().map(|about| format!("{}: {}", about.field, about.description)).collect::<Vec<_>>().join("; "),
         "" => format!("the server answered {:?}", status.code()),
         // tonic's own words for a call that broke say less than their cause.
         "transport error" => cause(status),
@@ -112,12 +116,14 @@ fn cause(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tandem_domain::event::Invalid;
     use tandem_wire::status::Failure;
 
     #[test]
     fn a_status_is_one_line_that_says_what_to_do() {
         for (status, expected) in [
             (Failure::invalid("council", "is required").into(), "council: is required"),
+            (Failure::Invalid(vec![Invalid::new("a", "is wrong"), Invalid::new("b", "is too")]).into(), "a: is wrong; b: is too"),
             (Failure::Unauthenticated("a token is needed").into(), "a token is needed; give it by --token-file FILE or TANDEM_TOKEN"),
             (Status::unavailable(""), "the server answered Unavailable; see whether the server runs, then ask again"),
             (Status::cancelled("Timeout expired"), "Timeout expired; allow more time, or ask for less"),

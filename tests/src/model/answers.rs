@@ -3,7 +3,6 @@
 use super::council::Council;
 use super::entry::{Entry, State};
 use super::views::{Account, posting_of};
-use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_proto::v1::{self, CatalogueItem, EntryState, EntryStatus, Facts, SharedInput, StatementLine, catalogue_item::Definition, facts::Body};
 
@@ -75,8 +74,7 @@ pub fn statement(council: &Council, actor: &str, from: &str, to: &str) -> v1::Ge
         let given = entry.given().expect("filtered");
         let received = given.side == v1::Side::State;
         let who = if received { &entry.recipient } else { &entry.actor };
-        let in_period = entry.start.as_str() >= from && (to.is_empty() || entry.start.as_str() <= to);
-        if who.as_deref() != Some(actor) || !in_period {
+        if who.as_deref() != Some(actor) || !in_period(entry, from, to) {
             continue;
         }
         answer.lines.push(StatementLine { posting: Some(posting(council, entry)), received });
@@ -92,16 +90,21 @@ pub fn statement(council: &Council, actor: &str, from: &str, to: &str) -> v1::Ge
     let [given, received] = sums;
     answer.given = accounts(council, &given);
     answer.received = accounts(council, &received);
-    answer.shared = mine.iter().flat_map(|exchange| shared(council, exchange)).collect();
+    answer.shared = mine.iter().flat_map(|exchange| shared(council, exchange, from, to)).collect();
     answer
 }
 
-/// Live state inputs of an exchange that were for nobody in particular.
-fn shared(council: &Council, exchange: &str) -> Vec<SharedInput> {
+/// An entry belongs to the period in which its first day lies.
+fn in_period(entry: &Entry, from: &str, to: &str) -> bool {
+    entry.start.as_str() >= from && (to.is_empty() || entry.start.as_str() <= to)
+}
+
+/// Live state inputs of an exchange and a period that were for nobody in particular.
+fn shared(council: &Council, exchange: &str, from: &str, to: &str) -> Vec<SharedInput> {
     let live = || council.exchanges[exchange].postings.iter().map(|sequence| council.entry(*sequence)).filter(|entry| entry.is_live());
     let is_state = |entry: &&Entry| entry.given().is_some_and(|given| given.side == v1::Side::State);
     let actors: BTreeSet<_> = live().filter(|entry| !is_state(entry)).filter_map(|entry| entry.actor.clone()).collect();
-    let inputs = live().filter(is_state).filter(|entry| entry.recipient.is_none());
+    let inputs = live().filter(is_state).filter(|entry| entry.recipient.is_none() && in_period(entry, from, to));
     inputs.map(|entry| SharedInput { posting: Some(posting(council, entry)), shared_with: actors.len() as u32 }).collect()
 }
 
@@ -123,7 +126,7 @@ pub fn status(entry: &Entry) -> EntryStatus {
         waits_for,
         cured_by: entry.cured_by,
         reversed_by: entry.reversed_by,
-        facts: Facts::decode(entry.record.facts.as_slice()).ok(),
+        facts: entry.body.clone().map(|body| Facts { body: Some(body) }),
         occurred_start: entry.start.clone(),
         occurred_end: end_of(entry),
     }

@@ -28,7 +28,7 @@ pub fn unit_span(unit: &str) -> (String, String) {
         10 => (unit.to_owned(), unit.to_owned()),
         7 if unit.as_bytes()[5] == b'Q' => months(&unit[..4], number(&unit[6..]) * 3 - 2, number(&unit[6..]) * 3),
         7 => months(&unit[..4], number(&unit[5..]), number(&unit[5..])),
-        _ if unit == "ever" => ("0000-01-01".to_owned(), "9999-12-31".to_owned()),
+        _ if unit == "ever" => ("1900-01-01".to_owned(), "9999-12-31".to_owned()),
         _ => months(unit, 1, 12),
     }
 }

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 pub struct Expected {
     /// Which part of the metric.
     pub part: String,
+    /// Its unit, where that is the measure's; otherwise empty.
+    pub unit: String,
     /// None: no value.
     pub central: Option<String>,
     /// None: no range.
@@ -28,16 +30,18 @@ pub fn expected(metric: &str, figures: &Figures, prices: Option<&Prices>) -> Vec
     let of = figures;
     match metric {
         "quantity" => {
-            let part = |(measure, sum): (&String, &super::Quantity)| plain(measure, Some(sum.quantity.to_string()));
-            of.quantities.iter().map(part).collect()
+            let sums = of.quantities.iter();
+            sums.map(|((measure, _, unit), sum)| Expected { unit: unit.clone(), ..plain(measure, Some(sum.quantity.to_string())) }).collect()
         }
         "entries" => vec![plain("", Some((of.count[0] + of.count[1]).to_string()))],
         "citizen_value" => vec![Expected { coverage: Some((of.priced[0], of.count[0])), ..money("", of.value[0], of.priced[0], prices) }],
         "state_value" => vec![Expected { coverage: Some((of.priced[1], of.count[1])), ..money("", of.value[1], of.priced[1], prices) }],
         "co_produced_value" => {
             let both = std::array::from_fn(|rate| of.matched_value[0][rate] + of.matched_value[1][rate]);
-            let (priced, count) = (of.matched_priced.iter().sum(), of.matched_count.iter().sum());
-            vec![Expected { coverage: Some((priced, count)), ..money("", both, priced, prices) }]
+            let (priced, count): (u64, u64) = (of.matched_priced.iter().sum(), of.matched_count.iter().sum());
+            // Where something has a price and nothing is matched, nothing is what was co-produced.
+            let known = if count == 0 { of.priced.iter().sum() } else { priced };
+            vec![Expected { coverage: Some((priced, count)), ..money("", both, known, prices) }]
         }
         "citizen_share" | "leverage" => vec![share(metric, of)],
         "reciprocity" => {
@@ -51,7 +55,8 @@ pub fn expected(metric: &str, figures: &Figures, prices: Option<&Prices>) -> Vec
             vec![part("p50", 50), part("p90", 90)]
         }
         "participants" => {
-            let central = (of.contributions_with_actor > 0).then(|| of.actors.len().to_string());
+            // Where nobody gave anything, nobody took part; where givers are not known, that is not known either.
+            let central = (of.contributions == 0 || of.contributions_with_actor > 0).then(|| of.actors.len().to_string());
             vec![Expected { coverage: Some((of.contributions_with_actor, of.contributions)), ..plain("", central) }]
         }
         _ => panic!("no metric {metric}"),

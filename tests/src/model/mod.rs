@@ -18,7 +18,7 @@ pub use council::{Council, Exchange, Move};
 pub use entry::{Entry, EventKey, Given, State, Wait};
 pub use metrics::{Expected, expected};
 pub use money::{Amount, Prices, Ratio};
-pub use value::{Answer, Figures, Quantity, RowKey, answer};
+pub use value::{Answer, Figures, OF_EXCHANGES, Quantity, RowKey, answer};
 pub use views::{Account, Cell, ExchangeView, Line, Posting, Views};
 
 use std::collections::BTreeMap;

@@ -17,6 +17,16 @@ pub struct Ratio {
 }
 
 impl Ratio {
+    /// In its lowest terms.
+    pub fn reduced(self) -> Self {
+        let (mut a, mut b) = (self.numerator.abs(), self.denominator.abs());
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let sign = if self.denominator < 0 { -1 } else { 1 };
+        Self { numerator: sign * self.numerator / a.max(1), denominator: sign * self.denominator / a.max(1) }
+    }
+
     /// The nearest multiple of 10^-`places`, half to even, as decimal text. None: nothing below the line.
     pub fn text(self, places: usize) -> Option<String> {
         if self.denominator == 0 {

@@ -22,8 +22,6 @@ pub struct RowKey {
 /// One measure's sums; contra measures are subtracted from their base.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quantity {
-    /// UCUM or ISO 4217.
-    pub unit: String,
     /// Sum.
     pub quantity: i128,
     /// The part in two-sided exchanges.
@@ -38,7 +36,8 @@ pub struct Quantity {
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs, reason = "tandem.internal.v1.Partial says what each means")]
 pub struct Figures {
-    pub quantities: BTreeMap<String, Quantity>,
+    /// By base measure, side and unit: councils may define one id differently, and what has another unit is not added.
+    pub quantities: BTreeMap<(String, i32, String), Quantity>,
     pub value: [Amount; 2],
     pub matched_value: [Amount; 2],
     pub count: [u64; 2],
@@ -72,6 +71,9 @@ pub struct Answer {
     pub prices: Option<Prices>,
 }
 
+/// Metrics of exchanges taken whole, by home.
+pub const OF_EXCHANGES: [&str; 4] = ["reciprocity", "response_rate", "one_sided", "match_latency"];
+
 /// Answers a question. None: a council has not published the valuation.
 pub fn answer(model: &Model, question: &QueryValueRequest) -> Option<Answer> {
     let scope = question.scope.clone().unwrap_or_default();
@@ -81,9 +83,11 @@ pub fn answer(model: &Model, question: &QueryValueRequest) -> Option<Answer> {
         Some(asked) => Some(Prices::find(councils.iter().copied(), asked)?),
     };
     let mut answer = Answer { prices, ..Answer::default() };
+    let of_exchanges = |metric: &String| OF_EXCHANGES.contains(&metric.as_str());
+    let (want_exchanges, want_entries) = (question.metrics.iter().any(of_exchanges), !question.metrics.iter().all(of_exchanges));
     for council in councils {
         let within = Within { council, scope: &scope, question };
-        for entry in council.live().filter(|entry| entry.given().is_some()) {
+        for entry in council.live().filter(|entry| want_entries && entry.given().is_some()) {
             let given = entry.given().expect("filtered");
             let day = unit(&entry.start, &entry.end, "day");
             if let Some(overlaps) = within.entry(entry, &day) {
@@ -91,7 +95,7 @@ pub fn answer(model: &Model, question: &QueryValueRequest) -> Option<Answer> {
                 answer.add(&within, &place, overlaps, |figures, prices| figures.add_entry(council, entry, prices));
             }
         }
-        for exchange in council.exchanges.values().filter(|exchange| exchange.live != [0, 0]) {
+        for exchange in council.exchanges.values().filter(|exchange| want_exchanges && exchange.live != [0, 0]) {
             let (service, area, month) = &exchange.home;
             if let Some(overlaps) = within.home(service, area, month) {
                 let place = Place { service, area, unit: month, entry: None };
@@ -112,11 +116,12 @@ struct Place<'a> {
 
 impl Answer {
     fn add(&mut self, within: &Within<'_>, place: &Place<'_>, overlaps: bool, add: impl Fn(&mut Figures, Option<&Prices>)) {
-        // What only overlaps the period is in rows of its own where there is a calendar to say so, and nowhere else.
-        let keys = within.keys(place, overlaps);
-        if !overlaps || keys.iter().any(|key| key.overlaps) {
-            add(self.rows.entry(keys).or_default(), self.prices.as_ref());
+        // What only overlaps the period is reported apart: by its own unit, if the question has no calendar. It is not in the total.
+        let mut keys = within.keys(place, overlaps);
+        if overlaps && !keys.iter().any(|key| key.overlaps) {
+            keys.push(RowKey { value: place.unit.to_owned(), coarser: false, overlaps });
         }
+        add(self.rows.entry(keys).or_default(), self.prices.as_ref());
         if !overlaps {
             add(&mut self.total, self.prices.as_ref());
         }
@@ -231,8 +236,7 @@ impl Figures {
         let (measure, base) = (council.measure(given.measure).expect("defined"), base_of(council, given.measure));
         let (side, matched) = (usize::from(given.side == Side::State), council.is_matched(entry));
         let signed = if measure.contra_of.is_empty() { i128::from(given.quantity) } else { -i128::from(given.quantity) };
-        let sums = self.quantities.entry(base.clone()).or_default();
-        sums.unit.clone_from(&measure.unit);
+        let sums = self.quantities.entry((base.clone(), measure.side, measure.unit.clone())).or_default();
         sums.quantity += signed;
         sums.count += 1;
         self.count[side] += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use tandem_proto::v1::{self, CatalogueKind, QueryValueRequest, QueryValueResponse, SuspenseReason, ValueRow};
 use tandem_tests::client::{query, read_book};
-use tandem_tests::model::{self, Answer, Council, Expected, Figures, Model, Prices, RowKey, State};
+use tandem_tests::model::{self, Answer, Council, Expected, Figures, Model, Prices, Ratio, RowKey, State};
 use tandem_tests::random::Random;
 use tandem_tests::{book, questions};
 use tonic::Code;
@@ -64,8 +64,10 @@ fn same_answer(question: &QueryValueRequest, expected: &Answer, answer: &QueryVa
     };
     let rows: BTreeMap<_, _> = answer.rows.iter().map(|row| (keys(row), row)).collect();
     assert_eq!(rows.len(), answer.rows.len(), "no two rows of {question:?} have the same keys");
-    let (ours, theirs): (Vec<_>, Vec<_>) = (expected.rows.keys().collect(), rows.keys().collect());
-    assert_eq!(ours, theirs, "rows of {question:?}");
+    for keys in expected.rows.keys().chain(rows.keys()) {
+        let (ours, theirs) = (expected.rows.get(keys), rows.get(keys));
+        assert!(ours.is_some() == theirs.is_some(), "row {keys:?} of {question:?}\n  model  {ours:?}\n  server {theirs:?}");
+    }
     for (keys, figures) in &expected.rows {
         same_row(question, &format!("{keys:?}"), figures, expected.prices.as_ref(), rows[keys]);
     }
@@ -82,12 +84,13 @@ fn same_row(question: &QueryValueRequest, which: &str, figures: &Figures, prices
     for ((metric, one), value) in expected.iter().zip(&row.values) {
         let context = || format!("{metric} {} of row {which} to {question:?}\n  model {one:?}\n  server {value:?}\n  from {figures:?}", one.part);
         assert_eq!((&one.central, &one.low, &one.high), (&value.central, &value.low, &value.high), "{}", context());
+        assert!(one.unit.is_empty() || one.unit == value.unit, "unit of {}", context());
         if let (Some(coverage), Some(theirs)) = (one.coverage, &value.coverage) {
             assert_eq!(coverage, (theirs.covered, theirs.total), "coverage of {}", context());
         }
         if let (Some(ratio), Some(numerator), Some(denominator)) = (&one.ratio, &value.numerator, &value.denominator) {
-            let (n, d): (i128, i128) = (numerator.parse().unwrap(), denominator.parse().unwrap());
-            assert_eq!(n * ratio.denominator, d * ratio.numerator, "ratio of {}", context());
+            let theirs = Ratio { numerator: numerator.parse().unwrap(), denominator: denominator.parse().unwrap() };
+            assert_eq!(ratio.reduced(), theirs.reduced(), "ratio of {}", context());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers against figures worked by hand, and against a recount of random histories that knows nothing of views.
 
 mod history;
+mod plans;
 mod random;
 mod recount;
 mod worked;

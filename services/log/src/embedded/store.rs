@@ -154,15 +154,15 @@ impl Store {
         Self::identify(db, path, partitions)?.ok_or_else(|| Error::Io { what: format!("the log in {} lost its first row", path.display()) })
     }
 
-    /// Where each partition begins and ends, and whether its first frame is there and its last one whole.
+    /// Where each partition begins and ends.
     fn extent(&self, path: &Path) -> Result<Extent, Error> {
         let mut extent = Extent { starts: Vec::new(), ends: Vec::new(), append_us: 0 };
         for partition in 0..self.partitions {
             let (start, trimmed_us) = self.trimmed(path, partition)?;
-            let (end, append_us) = self.last(partition, start)?;
-            if end > start {
-                self.read(partition, start, start + 1, 0)?;
-            }
+            let (end, append_us) = self.last(partition, start).map_err(|what| {
+                let what = format!("the newest frame of partition {partition} cannot be read ({what}): restore the directory from a backup");
+                Error::Damaged { path: path.into(), what }
+            })?;
             extent.starts.push(start);
             extent.ends.push(end);
             extent.append_us = extent.append_us.max(trimmed_us).max(append_us);
@@ -181,15 +181,15 @@ impl Store {
     }
 
     /// A partition's end, and its last frame's append time.
-    fn last(&self, partition: u32, start: u64) -> Result<(u64, u64), Error> {
+    fn last(&self, partition: u32, start: u64) -> Result<(u64, u64), String> {
         let mut rows = self.db.raw_iterator_opt(settings::range(&frame_key(partition, start), &frame_key(partition, u64::MAX)));
         rows.seek_to_last();
-        rows.status().map_err(|error| read_error(partition, start, &error))?;
+        rows.status().map_err(|error| one_line(&error))?;
         let Some((key, value)) = rows.item() else {
             return Ok((start, 0));
         };
-        let offset = offset_in(partition, key).ok_or_else(|| corrupt(partition, start, "a key that no log writes"))?;
-        let (append_us, _) = open_frame(key, value).ok_or_else(|| corrupt(partition, offset, "its checksum is wrong"))?;
+        let offset = offset_in(partition, key).ok_or("it has a key that no log writes")?;
+        let (append_us, _) = open_frame(key, value).ok_or("its checksum is wrong")?;
         Ok((offset + 1, append_us))
     }
 

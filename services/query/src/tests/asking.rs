@@ -5,9 +5,7 @@ use super::{fields, question, server, signed, with_rights};
 use futures::StreamExt;
 use tandem_proto::v1::audit_service_server::AuditService;
 use tandem_proto::v1::query_service_server::QueryService;
-use tandem_proto::v1::{
-    GetEntryRequest, GetExchangeRequest, GetStatusRequest, ListBooksRequest, ListExchangesRequest, ReadEntriesRequest,
-};
+use tandem_proto::v1::{GetEntryRequest, GetExchangeRequest, GetStatusRequest, ListBooksRequest, ListExchangesRequest, ReadEntriesRequest};
 use tonic::{Code, Request};
 
 fn exchange(council: &str) -> GetExchangeRequest {

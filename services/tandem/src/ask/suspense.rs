@@ -114,7 +114,7 @@ impl Document for Suspense {
     fn text(&self) -> String {
         let table = table(&self.entries);
         let table = if table.is_empty() { "nothing is in suspense\n".into() } else { table.render() };
-        let more = if self.more { ", of which there may be more here: raise --limit" } else { "" };
+        let more = if self.more { "; more than are listed here: raise --limit" } else { "" };
         let count = format!("{} in suspense in all{more}\n", grouped(&self.total.to_string()));
         format!("{table}\n{count}{}", reach(self.reflects.as_slice()))
     }

@@ -181,7 +181,17 @@ impl Figure {
     }
 
     fn shown(&self) -> String {
-        self.central.as_ref().map_or_else(|| NO_VALUE.into(), |central| quantity(central, &self.unit))
+        self.central.as_ref().map_or_else(|| NO_VALUE.into(), |central| quantity(central, self.shown_unit()))
+    }
+
+    /// What a count counts stands in its metric's name; only a measure's own unit needs to be said.
+    fn shown_unit(&self) -> &str {
+        if self.unit.starts_with('{') && !self.is_of_measure() { "" } else { &self.unit }
+    }
+
+    /// Whether its part is a measure: there may be very many of those.
+    fn is_of_measure(&self) -> bool {
+        self.metric == "quantity"
     }
 
     fn range(&self) -> String {
@@ -216,7 +226,10 @@ impl Document for ValueDocument {
         let grouped = self.rows.iter().any(|row| !row.keys.is_empty());
         let table = match (grouped, &self.total) {
             (false, total) => total.as_ref().or(self.rows.first()).map_or_else(|| "nothing in this scope\n".into(), list),
-            (true, _) => self.matrix(),
+            (true, _) => {
+                let tables = [self.matrix(), self.by_measure()];
+                tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
+            }
         };
         table + &self.footnotes()
     }
@@ -266,14 +279,35 @@ impl ValueDocument {
         self.rows.iter().chain(&self.total)
     }
 
-    /// Rows by keys, a column per figure, and beside it what it rests on where that is not always all.
-    fn matrix(&self) -> String {
-        let columns = self.columns();
+    /// A table with a column for each dimension, and how to fill these of a row.
+    fn key_columns(&self) -> (Table, impl Fn(Vec<String>) -> Vec<String> + use<>) {
         // What only overlaps the period has one key more, its period, if none was asked.
         let longest = self.rows.iter().map(|row| &row.keys).reduce(|longest, keys| if keys.len() > longest.len() { keys } else { longest });
         let width = longest.map_or(0, Vec::len);
-        let mut table = longest.into_iter().flatten().fold(Table::new(), |table, key| table.left(&key.dimension));
-        let padded = |keys: Vec<String>| keys.into_iter().chain(std::iter::repeat(String::new())).take(width);
+        let table = longest.into_iter().flatten().fold(Table::new(), |table, key| table.left(&key.dimension));
+        (table, move |keys| keys.into_iter().chain(std::iter::repeat(String::new())).take(width).collect())
+    }
+
+    /// A line for each measure of each row.
+    fn by_measure(&self) -> Option<String> {
+        let (table, padded) = self.key_columns();
+        let mut table = table.left("measure").right("quantity");
+        for row in &self.rows {
+            let keys = padded(row.keys.iter().map(Key::shown).collect());
+            for figure in row.values.iter().filter(|figure| figure.is_of_measure()) {
+                table.row([keys.clone(), vec![or_empty(&figure.part), figure.shown()]].concat());
+            }
+        }
+        (!table.is_empty()).then(|| table.render())
+    }
+
+    /// Rows by keys, a column per figure, and beside it what it rests on where that is not always all.
+    fn matrix(&self) -> Option<String> {
+        let columns = self.columns();
+        if columns.is_empty() {
+            return None;
+        }
+        let (mut table, padded) = self.key_columns();
         for (header, rests) in &columns {
             table = table.right(header);
             if *rests {
@@ -290,25 +324,20 @@ impl ValueDocument {
             columns.iter().flat_map(shown).collect()
         };
         for row in &self.rows {
-            table.row(padded(row.keys.iter().map(Key::shown).collect()).chain(cells(row)).collect());
+            table.row([padded(row.keys.iter().map(Key::shown).collect()), cells(row)].concat());
         }
         if let Some(total) = &self.total {
-            table.last(padded(vec!["all".into()]).chain(cells(total)).collect());
+            table.last([padded(vec!["all".into()]), cells(total)].concat());
         }
-        table.render()
+        Some(table.render())
     }
 
     /// The figures' headers in the order of the metrics asked, and whether any rests on less than all.
     fn columns(&self) -> Vec<(String, bool)> {
-        let mut metrics: Vec<&str> = self.definitions.iter().map(|metric| metric.name.as_str()).collect();
-        for figure in self.all_rows().flat_map(|row| &row.values) {
-            if !metrics.contains(&figure.metric.as_str()) {
-                metrics.push(&figure.metric);
-            }
-        }
         let mut columns: Vec<(String, bool)> = Vec::new();
-        for metric in metrics {
-            for figure in self.all_rows().flat_map(|row| &row.values).filter(|figure| figure.metric == metric) {
+        for metric in &self.definitions {
+            let figures = self.all_rows().flat_map(|row| &row.values).filter(|figure| figure.metric == metric.name);
+            for figure in figures.filter(|figure| !figure.is_of_measure()) {
                 let (header, rests) = (figure.header(), !figure.rests_on().is_empty());
                 match columns.iter_mut().find(|(known, _)| *known == header) {
                     Some((_, known)) => *known |= rests,
@@ -332,7 +361,8 @@ impl ValueDocument {
         if keys().any(|key| key.overlaps) {
             notes += "† entries whose span reaches beyond the period asked\n";
         }
-        let unpriced: BTreeSet<&str> = figures().filter_map(|figure| figure.coverage.as_ref()).flat_map(|coverage| &coverage.unpriced_measures).map(String::as_str).collect();
+        let unpriced: BTreeSet<&str> =
+            figures().filter_map(|figure| figure.coverage.as_ref()).flat_map(|coverage| &coverage.unpriced_measures).map(String::as_str).collect();
         if !unpriced.is_empty() {
             notes += &format!("without a price: {}\n", unpriced.into_iter().collect::<Vec<_>>().join(", "));
         }

@@ -47,7 +47,10 @@ fn answer() -> QueryValueResponse {
                 keys: vec![key(Dimension::Service, "tutoring", "Homework \u{1b}help"), key(Dimension::Month, "2025-03", "")],
                 values: vec![value(Some("123450"), (71, 100), &["driving"]), rate(Some("0.714286"))],
             },
-            ValueRow { keys: vec![key(Dimension::Service, "waste/recycling", ""), year], values: vec![value(None, (0, 9), &["sorting"]), rate(None)] },
+            ValueRow {
+                keys: vec![key(Dimension::Service, "waste/recycling", ""), year],
+                values: vec![value(None, (0, 9), &["sorting"]), rate(None)],
+            },
         ],
         total: Some(ValueRow { keys: vec![], values: vec![value(Some("123450"), (71, 109), &["driving", "sorting"]), rate(Some("0.714286"))] }),
         definitions: vec![definition("citizen_value"), definition("response_rate")],
@@ -211,6 +214,43 @@ row,waste/recycling|2019,\"|2019, whole year\",citizen_value,,GBP{minor},,,,,,0,
 row,waste/recycling|2019,\"|2019, whole year\",response_rate,,1,,,,5,7,,
 total,,,citizen_value,,GBP{minor},123450,100000,150000,,,71,109
 total,,,response_rate,,1,0.714286,,,5,7,,
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn quantities_by_group_have_a_line_each() {
+    let figure = |metric: &str, part: &str, unit: &str, central: &str| MetricValue {
+        metric: metric.into(),
+        part: part.into(),
+        unit: unit.into(),
+        central: Some(central.into()),
+        ..Default::default()
+    };
+    let mut answer = answer();
+    answer.rows.truncate(1);
+    answer.rows[0].values = vec![
+        figure("quantity", "homework", "min", "1234"),
+        figure("quantity", "grant", "GBP", "1234"),
+        figure("quantity", "visits", "{visit}", "3"),
+        figure("entries", "", "{entry}", "1234"),
+    ];
+    answer.total = None;
+    answer.valuation = None;
+    answer.definitions = vec![definition("quantity"), definition("entries")];
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    let expected = "\
+service         month    entries
+──────────────  ───────  ───────
+Homework \u{FFFD}help  2025-03    1,234
+
+service         month    measure    quantity
+──────────────  ───────  ────────  ─────────
+Homework \u{FFFD}help  2025-03  homework  1,234 min
+Homework \u{FFFD}help  2025-03  grant        £12.34
+Homework \u{FFFD}help  2025-03  visits      3 visit
+
+reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
 ";
     assert_eq!(text, expected);
 }

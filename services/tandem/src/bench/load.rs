@@ -55,8 +55,17 @@ mod tests {
 
     #[test]
     fn requests_hold_the_events_in_their_order() {
-        let args =
-            CouncilArgs { seed: 1, council: Some("ONE".into()), services: 3, measures: 9, areas: 4, days: 30, actors: 100, exchanges: 500, random_ids: false };
+        let args = CouncilArgs {
+            seed: 1,
+            council: Some("ONE".into()),
+            services: 3,
+            measures: 9,
+            areas: 4,
+            days: 30,
+            actors: 100,
+            exchanges: 500,
+            random_ids: false,
+        };
         let generator = || args.generator(1_000, 0).unwrap();
         let requests = encode(&mut generator(), u64::MAX, 100);
         let decoded = requests.iter().map(|request| RecordBatchRequest::decode(request.body.clone()).unwrap());

@@ -88,11 +88,11 @@ pub struct Run {
     pub failed: u64,
     /// The first failure.
     pub failure: Option<String>,
-    /// The projection's lag ten seconds after the warm-up, milliseconds.
+    /// The projection's lag ten seconds after the warm-up, milliseconds; none if the load ended before.
     pub lag_10_s_ms: Option<u64>,
     /// Its lag at the end of the load, milliseconds.
     pub lag_end_ms: Option<u64>,
-    /// Frames not folded ten seconds after the warm-up.
+    /// Frames not folded ten seconds after the warm-up; none if the load ended before.
     pub frames_behind_10_s: Option<u64>,
     /// Frames not folded at the end of the load.
     pub frames_behind_end: Option<u64>,
@@ -164,7 +164,7 @@ impl Trial<'_> {
         let last_us = outcome.samples.iter().map(|sample| sample.intended_us + sample.latency_us).max().unwrap_or(0);
         // Events may have been used up early; what is answered after the end is not counted.
         let to_us = last_us.clamp(from_us, from_us + self.seconds * 1_000_000);
-        let (from_ms, to_ms) = (from_us / 1_000, to_us / 1_000);
+        let (ten_ms, to_ms) = (from_us / 1_000 + 10_000, to_us / 1_000);
         Run {
             council,
             mode: format!("{:?}", self.how.mode).to_lowercase(),
@@ -176,10 +176,10 @@ impl Trial<'_> {
             acknowledged: Acknowledged::of(&outcome.samples, from_us, to_us),
             failed: outcome.failed,
             failure: outcome.failure,
-            lag_10_s_ms: seen.lag_at(from_ms + 10_000),
+            lag_10_s_ms: seen.lag_at(ten_ms).filter(|_| to_ms > ten_ms),
             // The last position that was the newest while load still came.
             lag_end_ms: seen.lag_at(to_ms.saturating_sub(1_000)),
-            frames_behind_10_s: seen.frames_behind_at(from_ms + 10_000),
+            frames_behind_10_s: seen.frames_behind_at(ten_ms).filter(|_| to_ms > ten_ms),
             frames_behind_end: seen.frames_behind_at(to_ms.saturating_sub(1_000)),
             catch_up_ms,
             probe: seen,

@@ -105,6 +105,12 @@ async fn send_and_check(args: &Args, generator: &mut Generator) -> anyhow::Resul
     let connection = args.server.connect().await?;
     let council = generator.world().shape.council.clone();
     let before = check::counts(connection.clone(), &council, &[]).await?;
+    let is_new = before.entries == 0;
+    ensure!(
+        is_new || !args.check,
+        "{council} holds {} entries already, so that its totals could not be compared; name another --council",
+        before.entries
+    );
     let position = send::send(connection.clone(), generator, args.quiet).await?;
     let Some(position) = position else { bail!("the server acknowledged no position") };
     let after = check::counts(connection.clone(), &council, &[position]).await?;
@@ -115,7 +121,6 @@ async fn send_and_check(args: &Args, generator: &mut Generator) -> anyhow::Resul
     if !args.check {
         return Ok(ExitCode::SUCCESS);
     }
-    ensure!(before.entries == 0, "{council} held {} entries before: its totals cannot be compared; name another --council", before.entries);
     let differences = check::differences(connection, &generator.report(), &after).await?;
     for difference in &differences {
         println!("{difference}");

@@ -55,10 +55,10 @@ pub(super) async fn send(connection: Connection, generator: &mut Generator, quie
     Ok(sending.position)
 }
 
-/// Whether trying again may help: the server is away or full.
+/// Whether trying again may help: the server is away (a connection that breaks is an unknown error) or full.
 fn is_passing(failure: &anyhow::Error) -> bool {
     let code = failure.downcast_ref::<Status>().map(Status::code);
-    matches!(code, Some(Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted))
+    matches!(code, Some(Code::Unavailable | Code::Unknown | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted))
 }
 
 impl Sending<'_> {

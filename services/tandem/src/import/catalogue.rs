@@ -149,7 +149,9 @@ impl Definitions {
                 let same = definitions.iter().find(|other| (other.kind, &other.id) == (definition.kind, &definition.id));
                 match same {
                     Some(same) if same.body == definition.body => {}
-                    Some(_) => return Err(Unusable::new(path, format!("the {} {} is defined otherwise in another file", definition.kind, definition.id))),
+                    Some(_) => {
+                        return Err(Unusable::new(path, format!("the {} {} is defined otherwise in another file", definition.kind, definition.id)));
+                    }
                     None => definitions.push(definition),
                 }
             }
@@ -194,7 +196,8 @@ fn of_file(path: &Path) -> Result<Vec<Definition>, Unusable> {
     let definitions = all.collect::<Result<Vec<_>, String>>().map_err(|error| Unusable::new(path, error))?;
     for definition in &definitions {
         // The limits of the contract do not depend on the council, and a definition's day is long past.
-        checked(&definition.event("any"), u64::MAX / 4).map_err(|error| Unusable::new(path, format!("{} {}: {error}", definition.kind, definition.id)))?;
+        checked(&definition.event("any"), u64::MAX / 4)
+            .map_err(|error| Unusable::new(path, format!("{} {}: {error}", definition.kind, definition.id)))?;
     }
     Ok(definitions)
 }
@@ -298,7 +301,12 @@ pub(super) async fn record_definitions(connection: Connection, council: &str, de
     for batch in events.chunks(gateway::BATCH_EVENTS) {
         let answer = gateway::record_batch(connection.clone(), batch.to_vec()).await?;
         if let Some(refusal) = answer.refusals.first() {
-            anyhow::bail!("the gateway refused {} of the catalogue's definitions, first {}: {}", answer.refusals.len(), refusal.field, refusal.description);
+            anyhow::bail!(
+                "the gateway refused {} of the catalogue's definitions, first {}: {}",
+                answer.refusals.len(),
+                refusal.field,
+                refusal.description
+            );
         }
         recorded.position = answer.positions.into_iter().next().map(|position| position.position).unwrap_or_default();
     }
@@ -323,10 +331,13 @@ mod tests {
     fn shipped_catalogues_are_ready_to_record() {
         let all: Vec<_> = files("catalogue").into_iter().chain(files("mappings/catalogues")).collect();
         let definitions = Definitions::read(&all).unwrap();
-        let measures: BTreeSet<_> = definitions.0.iter().filter(|definition| definition.kind == "measure").map(|definition| definition.id.as_str()).collect();
+        let measures: BTreeSet<_> =
+            definitions.0.iter().filter(|definition| definition.kind == "measure").map(|definition| definition.id.as_str()).collect();
         for definition in &definitions.0 {
             match &definition.body {
-                Body::MeasureDefined(measure) => assert!(measure.contra_of.is_empty() || measures.contains(measure.contra_of.as_str()), "{}", measure.id),
+                Body::MeasureDefined(measure) => {
+                    assert!(measure.contra_of.is_empty() || measures.contains(measure.contra_of.as_str()), "{}", measure.id)
+                }
                 Body::ValuationPublished(valuation) => {
                     for rate in &valuation.rates {
                         assert!(measures.contains(rate.measure.as_str()), "{}: {}", valuation.id, rate.measure);
@@ -365,7 +376,8 @@ mod tests {
     fn a_definition_that_cannot_be_recorded_names_its_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");
-        std::fs::write(&path, "about = \"x\"\n\n[[measure]]\nid = \"m\"\nname = \"M\"\nside = \"nobody\"\nunit = \"min\"\nrole = \"deliver\"\n").unwrap();
+        std::fs::write(&path, "about = \"x\"\n\n[[measure]]\nid = \"m\"\nname = \"M\"\nside = \"nobody\"\nunit = \"min\"\nrole = \"deliver\"\n")
+            .unwrap();
         let error = Definitions::read(&[path]).unwrap_err().to_string();
         assert!(error.ends_with("c.toml: m: unknown side \"nobody\""), "{error}");
     }

@@ -69,12 +69,15 @@ impl Columns {
         while !waiting.is_empty() {
             let known = |step: &Declared| step.inputs.iter().all(|name| columns.position(name).is_some());
             let Some(next) = waiting.iter().position(known) else {
-                let missing = waiting.iter().flat_map(|step| &step.inputs).find(|name| {
-                    columns.position(name).is_none() && !waiting.iter().any(|step| step.outputs.contains(name))
-                });
+                let missing = waiting
+                    .iter()
+                    .flat_map(|step| &step.inputs)
+                    .find(|name| columns.position(name).is_none() && !waiting.iter().any(|step| step.outputs.contains(name)));
                 return Err(match missing {
                     Some(missing) => columns.unknown(missing),
-                    None => format!("the columns {} need each other", waiting.iter().map(|step| step.what.as_str()).collect::<Vec<_>>().join(" and ")),
+                    None => {
+                        format!("the columns {} need each other", waiting.iter().map(|step| step.what.as_str()).collect::<Vec<_>>().join(" and "))
+                    }
                 });
             };
             let step = waiting.remove(next);
@@ -126,7 +129,9 @@ impl Columns {
                 Step::Values { column, from, values: Values::Contains(rules), otherwise }
             }
             (None, None, None) if otherwise.is_none() => Step::Text { column, from },
-            _ => return Err(format!("column {:?}: give one of `values`, `rules` and `minus`, and `otherwise` only with the first two", declared.name)),
+            _ => {
+                return Err(format!("column {:?}: give one of `values`, `rules` and `minus`, and `otherwise` only with the first two", declared.name));
+            }
         })
     }
 

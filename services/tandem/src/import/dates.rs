@@ -51,7 +51,9 @@ impl Calendar {
         if !is_day && (when.format.is_some() || when.zone.is_some()) {
             return Err("`format` and `zone` are for days only".into());
         }
-        let zone = |name: &String| TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone that this machine knows; give an IANA name such as \"Europe/London\""));
+        let zone = |name: &String| {
+            TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone that this machine knows; give an IANA name such as \"Europe/London\""))
+        };
         Ok(Self {
             from: template(&when.from)?,
             to: when.to.as_deref().map(&template).transpose()?,
@@ -64,7 +66,9 @@ impl Calendar {
     /// The days of a row; the error names what is wrong.
     pub fn days(&self, values: &[String], name: impl Fn(usize) -> String) -> Result<Days, String> {
         let text = |template: &Template<usize>| {
-            template.text(values).ok_or_else(|| template.empty_column(values).map_or("the date is empty".into(), |column| format!("{} is empty", name(column))))
+            template
+                .text(values)
+                .ok_or_else(|| template.empty_column(values).map_or("the date is empty".into(), |column| format!("{} is empty", name(column))))
         };
         let (start, mut end, instant) = self.read(&text(&self.from)?)?;
         if let Some(to) = &self.to {
@@ -157,7 +161,13 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_date() {
-        for (text, precision) in [("2023-02-29", Precision::Day), ("", Precision::Day), ("2020-13", Precision::Month), ("2020-Q5", Precision::Quarter), ("20", Precision::Year)] {
+        for (text, precision) in [
+            ("2023-02-29", Precision::Day),
+            ("", Precision::Day),
+            ("2020-13", Precision::Month),
+            ("2020-Q5", Precision::Quarter),
+            ("20", Precision::Year),
+        ] {
             assert!(days(text, None, None, precision).is_err(), "{text}");
         }
         assert_eq!(days("2023-02-29", None, None, Precision::Day), Err("\"2023-02-29\" is not a date \"YYYY-MM-DD\"".into()));

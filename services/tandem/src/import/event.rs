@@ -9,8 +9,8 @@ use super::mapping::{self, Kind};
 use super::template::Template;
 use tandem_proto::v1::facts::Body;
 use tandem_proto::v1::{
-    ActorKind, AreaDefined, ChosenBy, ContributionRecorded, EntryReversed, Envelope, Event, EvidenceGrade, Facts, OutcomeObserved, Person, PledgeMade,
-    ReversalReason, StateInputRecorded,
+    ActorKind, AreaDefined, ChosenBy, ContributionRecorded, EntryReversed, Envelope, Event, EvidenceGrade, Facts, OutcomeObserved, Person,
+    PledgeMade, ReversalReason, StateInputRecorded,
 };
 
 /// An event of a mapping, ready for rows.
@@ -31,12 +31,42 @@ pub struct EventPlan {
 /// What makes a body.
 #[derive(Debug)]
 enum Maker {
-    Contribution { given: Given, evidence: i32, pledge: Option<Reference> },
-    StateInput { given: Given, evidence: i32, providing_body: Option<Template<usize>>, individual_budget: bool, chosen_by: i32 },
-    Pledge { given: Given, period: Option<Calendar> },
-    Outcome { service: Template<usize>, indicator: Template<usize>, area: Option<Template<usize>>, period: Option<Calendar>, numerator: Amount, denominator: Amount },
-    Reversal { target: Reference, reason: i32 },
-    Area { area: Template<usize>, vintage: Template<usize>, title: Option<Template<usize>>, parent: Option<Template<usize>>, decile: Option<Amount>, population: Option<Amount> },
+    Contribution {
+        given: Given,
+        evidence: i32,
+        pledge: Option<Reference>,
+    },
+    StateInput {
+        given: Given,
+        evidence: i32,
+        providing_body: Option<Template<usize>>,
+        individual_budget: bool,
+        chosen_by: i32,
+    },
+    Pledge {
+        given: Given,
+        period: Option<Calendar>,
+    },
+    Outcome {
+        service: Template<usize>,
+        indicator: Template<usize>,
+        area: Option<Template<usize>>,
+        period: Option<Calendar>,
+        numerator: Amount,
+        denominator: Amount,
+    },
+    Reversal {
+        target: Reference,
+        reason: i32,
+    },
+    Area {
+        area: Template<usize>,
+        vintage: Template<usize>,
+        title: Option<Template<usize>>,
+        parent: Option<Template<usize>>,
+        decile: Option<Amount>,
+        population: Option<Amount>,
+    },
 }
 
 #[derive(Debug)]
@@ -116,7 +146,13 @@ impl EventPlan {
             occurred: compiler.calendar(&event.occurred)?,
             body: compiler.maker()?,
             actor: compiler.optional(&event.actor)?,
-            actor_kind: compiler.choice("actor_kind", &event.actor_kind, "ACTOR_KIND", |name| ActorKind::from_str_name(name).map(i32::from), false)?,
+            actor_kind: compiler.choice(
+                "actor_kind",
+                &event.actor_kind,
+                "ACTOR_KIND",
+                |name| ActorKind::from_str_name(name).map(i32::from),
+                false,
+            )?,
             recipient: compiler.optional(&event.recipient)?,
             source_key: compiler.optional(&event.source_key)?,
         })
@@ -175,13 +211,32 @@ impl Maker {
                 let pledge_event_id = pledge.as_ref().map(|pledge| pledge.event_id(row, source)).transpose()?.unwrap_or_default();
                 let pledge_source = pledge.as_ref().and_then(|pledge| pledge.other_source.clone()).unwrap_or_default();
                 let (service, area, exchange) = given.placed(row)?;
-                Body::ContributionRecorded(ContributionRecorded { service, measure, quantity, area, exchange, evidence: *evidence, pledge_event_id, pledge_source })
+                Body::ContributionRecorded(ContributionRecorded {
+                    service,
+                    measure,
+                    quantity,
+                    area,
+                    exchange,
+                    evidence: *evidence,
+                    pledge_event_id,
+                    pledge_source,
+                })
             }
             Self::StateInput { given, evidence, providing_body, individual_budget, chosen_by } => {
                 let (measure, quantity) = given.measured(row)?;
                 let (service, area, exchange) = given.placed(row)?;
                 let (individual_budget, chosen_by, providing_body) = (*individual_budget, *chosen_by, row.optional(providing_body));
-                Body::StateInputRecorded(StateInputRecorded { service, measure, quantity, area, exchange, evidence: *evidence, providing_body, individual_budget, chosen_by })
+                Body::StateInputRecorded(StateInputRecorded {
+                    service,
+                    measure,
+                    quantity,
+                    area,
+                    exchange,
+                    evidence: *evidence,
+                    providing_body,
+                    individual_budget,
+                    chosen_by,
+                })
             }
             Self::Pledge { given, period } => {
                 let (measure, quantity) = given.measured(row)?;
@@ -214,7 +269,8 @@ impl Maker {
                     }
                     _ => Ok(None),
                 };
-                let decile = count(decile, "decile")?.map(|decile| u32::try_from(decile).map_err(|_| format!("decile is {decile}; the limits are 1 and 10")));
+                let decile =
+                    count(decile, "decile")?.map(|decile| u32::try_from(decile).map_err(|_| format!("decile is {decile}; the limits are 1 and 10")));
                 Body::AreaDefined(AreaDefined {
                     area: row.required(area, "area")?,
                     vintage: row.required(vintage, "vintage")?,
@@ -335,7 +391,9 @@ impl Compiler<'_> {
         let event = self.event;
         let evidence = || self.choice("evidence", &event.evidence, "EVIDENCE_GRADE", |name| EvidenceGrade::from_str_name(name).map(i32::from), true);
         Ok(match event.kind {
-            Kind::Contribution => Maker::Contribution { given: self.given()?, evidence: evidence()?, pledge: self.reference("pledge", &event.pledge)? },
+            Kind::Contribution => {
+                Maker::Contribution { given: self.given()?, evidence: evidence()?, pledge: self.reference("pledge", &event.pledge)? }
+            }
             Kind::StateInput => Maker::StateInput {
                 given: self.given()?,
                 evidence: evidence()?,

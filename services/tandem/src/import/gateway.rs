@@ -19,13 +19,20 @@ pub const BATCH_BYTES: usize = 3 * 1024 * 1024;
 const IN_FLIGHT: usize = 8;
 /// Times that a call is tried again without any answer in between: with the waits below, about two minutes.
 const ATTEMPTS: u32 = 20;
+/// Tries after which people are told.
+const ATTEMPTS_SILENT: u32 = 4;
 /// The longest wait before another try, unless the server asks for more.
 const WAIT_MAX: Duration = Duration::from_secs(8);
 
-/// How long to wait before trying again; none if that would not help.
-fn retry_after(status: &Status, attempt: u32) -> Option<Duration> {
-    if !matches!(status.code(), Code::Unavailable | Code::ResourceExhausted) || attempt >= ATTEMPTS {
+/// How long to wait before trying again; none if that would not help. A call that broke on the way has a cause in this process, which the
+/// answer of a server never has; whatever it did to the events, sending them again is safe.
+pub fn retry_after(status: &Status, attempt: u32) -> Option<Duration> {
+    let broke = std::error::Error::source(status).is_some();
+    if !(broke || matches!(status.code(), Code::Unavailable | Code::ResourceExhausted)) || attempt >= ATTEMPTS {
         return None;
+    }
+    if attempt == ATTEMPTS_SILENT {
+        eprintln!("tandem: waiting for the server: {}", explain(status));
     }
     let asked = status.get_error_details().retry_info().and_then(|info| info.retry_delay).unwrap_or_default();
     let doubled = Duration::from_millis(100).saturating_mul(1 << attempt.min(10)).min(WAIT_MAX);

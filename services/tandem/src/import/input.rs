@@ -73,10 +73,13 @@ impl Input {
             true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, whole))),
             false => Box::new(whole),
         };
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).buffer_capacity(256 * 1024).from_reader(plain);
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).buffer_capacity(256 * 1024).from_reader(plain);
         let header = reader.byte_headers().map_err(|error| io::Error::other(format!("has no header line that can be read: {error}")))?;
         let header = header.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim_start_matches('\u{feff}').to_owned()));
-        let header = header.collect::<Result<Vec<_>, _>>().map_err(|_| io::Error::other("line 1: the header is not UTF-8; convert the file, e.g. with iconv"))?;
+        let header = header
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| io::Error::other("line 1: the header is not UTF-8; convert the file, e.g. with iconv"))?;
         if header.is_empty() {
             return Err(io::Error::other("is empty: it has no header line"));
         }

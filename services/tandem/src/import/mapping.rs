@@ -346,7 +346,8 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Unusable> {
 mod tests {
     use super::*;
 
-    const SMALL: &str = "about = \"x\"\nsource = \"s\"\ncouncil = \"c1\"\n\n[[event]]\nname = \"e\"\nkind = \"contribution\"\noccurred = { from = \"{d}\" }\n";
+    const SMALL: &str =
+        "about = \"x\"\nsource = \"s\"\ncouncil = \"c1\"\n\n[[event]]\nname = \"e\"\nkind = \"contribution\"\noccurred = { from = \"{d}\" }\n";
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {

@@ -137,13 +137,18 @@ async fn import(args: &Args) -> anyhow::Result<Summary> {
         let progress = progress(args, file)?;
         let done = progress.as_ref().map_or(0, |(_, progress)| progress.rows);
         let state = FileState::new(rejects(args, file, &rows, index > 0 || done > 0), bar(args, file, &rows), progress);
-        import.file(rows, done, state).await.with_context(|| format!("{}: import stopped", file.display()))?;
+        import.file(rows, done, state).await.with_context(|| stopped(file))?;
         if import.summary.interrupted {
             break;
         }
     }
     import.finish().await?;
     Ok(import.summary)
+}
+
+/// What is lost by an error in the middle: nothing.
+fn stopped(file: &Path) -> String {
+    format!("{} was not imported to its end; what was acknowledged is durable: to go on, give the same command with --resume", file.display())
 }
 
 fn rejects(args: &Args, file: &Path, rows: &Rows, append: bool) -> Rejects {

@@ -73,7 +73,12 @@ mod tests {
 
     #[test]
     fn names_the_file_after_the_input() {
-        for (input, expected) in [("/data/rows.csv.gz", "rows.rejects.csv"), ("rows.csv", "rows.rejects.csv"), ("rows.txt", "rows.txt.rejects.csv"), ("-", "stdin.rejects.csv")] {
+        for (input, expected) in [
+            ("/data/rows.csv.gz", "rows.rejects.csv"),
+            ("rows.csv", "rows.rejects.csv"),
+            ("rows.txt", "rows.txt.rejects.csv"),
+            ("-", "stdin.rejects.csv"),
+        ] {
             assert_eq!(Rejects::default_path(Path::new(input)), PathBuf::from(expected));
         }
     }

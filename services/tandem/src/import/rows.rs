@@ -50,7 +50,9 @@ impl Job {
             }
             (PseudonymKind::Keyed, Some(secret)) => Pseudonyms::Keyed(secret),
             (PseudonymKind::Keyed, None) if hides => {
-                return Err(unusable("names people by keys that must be hidden under a secret: give a file with at least 16 random bytes as --pseudonym-secret"));
+                return Err(unusable(
+                    "names people by keys that must be hidden under a secret: give a file with at least 16 random bytes as --pseudonym-secret",
+                ));
             }
             (PseudonymKind::Keyed, None) => Pseudonyms::Public,
         };

@@ -43,7 +43,13 @@ pub struct FileState {
 
 impl Import {
     /// An import that ends early when `stop` says so.
-    pub fn new(connection: Option<Connection>, definitions: Definitions, require_known: bool, patience: Duration, stop: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        connection: Option<Connection>,
+        definitions: Definitions,
+        require_known: bool,
+        patience: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         let summary = Summary { dry_run: connection.is_none(), ..Summary::default() };
         Self { summary, connection, definitions, require_known, patience, before: Counts::default(), stop }
     }
@@ -62,7 +68,9 @@ impl Import {
         if let Some((path, progress)) = progress {
             match is_whole {
                 true => drop(std::fs::remove_file(path)),
-                false => progress.write(&path).with_context(|| format!("cannot keep the progress in {}; send the whole file again, which is safe", path.display()))?,
+                false => progress
+                    .write(&path)
+                    .with_context(|| format!("cannot keep the progress in {}; send the whole file again, which is safe", path.display()))?,
             }
         }
         result

@@ -1,5 +1,6 @@
 //! What the ledger counts for the councils of an import, before it and after it.
 
+use super::gateway;
 use crate::client::{Connection, explain};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub async fn counts(connection: Connection, positions: &BTreeMap<String, String>
     let mut sum = Counts::default();
     let councils: Vec<_> = positions.iter().collect();
     for chunk in councils.chunks(COUNCILS) {
+        let mut attempt = 0;
         loop {
             let mut request = Request::new(GetStatusRequest {
                 councils: chunk.iter().map(|(council, _)| council.to_string()).collect(),
@@ -55,7 +57,15 @@ pub async fn counts(connection: Connection, positions: &BTreeMap<String, String>
             });
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             request.set_timeout(left.max(Duration::from_secs(1)));
-            let answer = client.get_status(request).await.map_err(|status| explain(&status))?.into_inner();
+            let answer = match client.get_status(request).await {
+                Ok(answer) => answer.into_inner(),
+                Err(status) => {
+                    let wait = gateway::retry_after(&status, attempt).filter(|wait| *wait < left).ok_or_else(|| explain(&status))?;
+                    tokio::time::sleep(wait).await;
+                    attempt += 1;
+                    continue;
+                }
+            };
             let cures: u64 = answer.councils.iter().map(|council| council.cures_pending).sum();
             if cures > 0 && !left.is_zero() {
                 tokio::time::sleep(Duration::from_millis(50)).await;

@@ -87,8 +87,7 @@ async fn listen(flag: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
 async fn build(checked: &Checked) -> anyhow::Result<Parts> {
     let (log, projection) = open(&checked.data_dir).await?;
     let known = grpc::Catalogue(projection.known());
-    let settings =
-        GatewaySettings { authenticator: checked.authenticator.clone(), known: Some(Arc::new(known)), ..GatewaySettings::default() };
+    let settings = GatewaySettings { authenticator: checked.authenticator.clone(), known: Some(Arc::new(known)), ..GatewaySettings::default() };
     let gateway = Arc::new(Gateway::new(log.clone(), settings));
     let books = Books::in_one(ProjectionServer::new(projection.clone()).into_service());
     let query = QueryServer::new(books, QuerySettings { authenticator: checked.authenticator.clone(), limits: Default::default() });

@@ -141,8 +141,14 @@ fn rejects_say_which_field_and_why() {
         (&["1", "2026-01-05", "", "1", "", ""], "request: envelope.occurred_start: is more than 24 hours in the future (after 2026-01-02)"),
         (&["1", "1899-12-31", "", "1", "", ""], "request: envelope.occurred_start: is before 1900-01-01"),
         (&["", "2025-03-01", "", "1", "", ""], "request: number is empty, which the event's id needs"),
-        (&["1", "2025-03-01", "", "0.0001", "", ""], "request: quantity: 0.0060 is not a whole number of the measure's unit; declare `round = \"half-even\"` if it may be rounded"),
-        (&["1", "2025-03-01", "", "1e15", "", ""], "request: facts.contribution_recorded.quantity: is 60000000000000000; the limits are 1 and 1000000000000000"),
+        (
+            &["1", "2025-03-01", "", "0.0001", "", ""],
+            "request: quantity: 0.0060 is not a whole number of the measure's unit; declare `round = \"half-even\"` if it may be rounded",
+        ),
+        (
+            &["1", "2025-03-01", "", "1e15", "", ""],
+            "request: facts.contribution_recorded.quantity: is 60000000000000000; the limits are 1 and 1000000000000000",
+        ),
         (&["1", "2025-03-01", "", "1e30", "", ""], "request: quantity is 60000000000000000000000000000000; the limit is 10^15"),
         (&["1", "2025-03-01", "", "some", "", ""], "amount: \"some\" is not a decimal number"),
     ];
@@ -324,7 +330,10 @@ fn a_mapping_that_does_not_fit_fails_before_the_first_row() {
     assert_eq!(without("quantity = \"{amount}\"\n"), "event \"request\": needs `quantity`");
     let with = |line: &str| fails(&format!("{REQUESTS}{line}\n"), &HEADER);
     assert_eq!(with("vintage = \"x\""), "event \"answer\": has `vintage`, which an event of its kind does not have");
-    assert_eq!(fails(&REQUESTS.replace("name = \"answer\"", "name = \"request\""), &HEADER), "two events are named \"request\"; the name is part of their ids");
+    assert_eq!(
+        fails(&REQUESTS.replace("name = \"answer\"", "name = \"request\""), &HEADER),
+        "two events are named \"request\"; the name is part of their ids"
+    );
     let wrong = REQUESTS.replace("evidence = \"professional\"", "evidence = \"hearsay\"");
     assert_eq!(fails(&wrong, &HEADER), "event \"answer\": has an unknown `evidence` \"hearsay\"");
     let circle = format!("{REQUESTS}\n[[column]]\nname = \"a\"\nfrom = \"{{b}}\"\n\n[[column]]\nname = \"b\"\nfrom = \"{{a}}\"\n");
@@ -333,7 +342,9 @@ fn a_mapping_that_does_not_fit_fails_before_the_first_row() {
 
 #[test]
 fn rules_take_the_first_that_fits_whatever_the_case() {
-    let mapping = format!("{REQUESTS}\n[[column]]\nname = \"kind\"\nfrom = \"{{ward}}\"\nrules = [[\"fly-tip\", \"a\"], [\"tip\", \"b\"]]\notherwise = \"c-{{ward|slug}}\"\n");
+    let mapping = format!(
+        "{REQUESTS}\n[[column]]\nname = \"kind\"\nfrom = \"{{ward}}\"\nrules = [[\"fly-tip\", \"a\"], [\"tip\", \"b\"]]\notherwise = \"c-{{ward|slug}}\"\n"
+    );
     let mapping = mapping.replacen("service = \"streets\"", "service = \"{kind}\"", 1).replace("area = \"ward:{ward}\"\n", "");
     let plan = plan_of(&mapping, &HEADER, Vec::new(), choices()).unwrap();
     for (ward, service) in [("FLY-TIPPING", "a"), ("Tip of the iceberg", "b"), ("Dog Fouling", "c-dog-fouling")] {

@@ -1,0 +1,122 @@
+//! Which rows a question is answered from, and how many of them it reads.
+
+use super::history::{COUNCIL, Event, Gift, Rate, folded};
+use crate::aggregate::source::{Actors, Source, plan};
+use crate::aggregate::{Filters, Question, ValuationAsked, aggregate, ask};
+use crate::bytes::Corrupt;
+use crate::date::{Date, Span};
+use crate::event::{self, Side};
+use crate::memory::Memory;
+use crate::metrics::{Dimension, Needs};
+use crate::tables::{Rows, Table};
+use std::cell::Cell;
+
+const SERVICES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// A contribution to each service on each day of two years.
+fn history() -> Vec<Event> {
+    let rate = |from| Rate { measure: "helping", per_quantity: 60, low: 1, central: 1, high: 1, from };
+    let mut events = vec![
+        Event::Measure("helping", Side::Citizen, "min", ""),
+        Event::Valuation("april", 1, vec![rate("2024-04-01"), rate("2025-04-01")]),
+        Event::Valuation("october", 1, vec![rate("2024-04-01"), rate("2025-10-22")]),
+    ];
+    events.extend(SERVICES.map(Event::Service));
+    for day in 0..730 {
+        for (at, service) in SERVICES.into_iter().enumerate() {
+            events.push(Event::Gift(Gift {
+                id: 1 + day * 10 + at as u128,
+                side: Side::Citizen,
+                service,
+                measure: "helping",
+                quantity: 1,
+                area: "ward:1",
+                exchange: String::new(),
+                evidence: 1,
+                occurred: Span::day(Date(19_723 + day as i32)),
+                party: String::new(),
+            }));
+        }
+    }
+    events
+}
+
+fn question(group_by: &[Dimension], start: &str, end: &str) -> Question {
+    let needs = Needs { cells: true, participants: true, ..Needs::default() };
+    let filters = Filters { start: Date::parse(start), end: Date::parse(end), ..Filters::default() };
+    Question { needs, group_by: group_by.to_vec(), filters, ..Question::default() }
+}
+
+#[test]
+fn the_cheapest_exact_rows_are_chosen() {
+    use Dimension::*;
+    let rows = folded(&history()[..20]);
+    let planned = |question: &Question| {
+        let plan = plan(&ask(&rows, COUNCIL, question).unwrap());
+        (plan.quantities, plan.actors)
+    };
+    let plain = |group_by: &[Dimension], start: &str, end: &str| planned(&question(group_by, start, end));
+    assert_eq!(plain(&[Service, Month], "", ""), (Source::Months, Actors::Months));
+    assert_eq!(plain(&[Council, Year, Side], "", ""), (Source::Months, Actors::Years));
+    assert_eq!(plain(&[], "2025-01-01", "2025-12-31"), (Source::Months, Actors::Years));
+    assert_eq!(plain(&[], "2025-01-01", "2025-03-31"), (Source::Months, Actors::Months));
+    assert_eq!(plain(&[Measure, Evidence, Quarter], "", ""), (Source::Months, Actors::Lines));
+    assert_eq!(plain(&[Service, Day], "", ""), (Source::Days, Actors::Lines));
+    assert_eq!(plain(&[Service], "2025-01-02", ""), (Source::Days, Actors::Lines));
+    assert_eq!(plain(&[Area, Month], "2025-02-01", "2025-02-28"), (Source::Areas, Actors::Lines));
+    assert_eq!(plain(&[Area, Day], "", ""), (Source::Entries, Actors::Lines));
+    assert_eq!(plain(&[Area], "", "2025-02-27"), (Source::Entries, Actors::Lines));
+
+    let mut narrowed = question(&[Month], "", "");
+    narrowed.filters.areas = vec!["ward:1".into()];
+    assert_eq!(planned(&narrowed), (Source::Areas, Actors::Lines));
+    narrowed.filters = Filters { evidence: vec![event::Evidence::Sensor], services: vec!["a".into()], ..Filters::default() };
+    assert_eq!(planned(&narrowed), (Source::Months, Actors::Lines));
+
+    let valued = |id: &str| Question { valuation: Some(ValuationAsked { id: id.into(), version: None }), ..question(&[Month], "", "") };
+    assert_eq!(planned(&valued("april")).0, Source::Months);
+    assert_eq!(planned(&valued("october")).0, Source::Days);
+}
+
+/// Rows that count how many of them are visited.
+struct Counted<'a> {
+    rows: &'a Memory,
+    visited: Cell<u32>,
+}
+
+impl Rows for Counted<'_> {
+    type Error = Corrupt;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Corrupt> {
+        self.rows.get(table, key)
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Corrupt> {
+        self.rows.scan(table, prefix, from, &mut |key, value| {
+            let cells = [Table::MonthCell, Table::DayCell, Table::AreaCell, Table::Entry];
+            self.visited.set(self.visited.get() + u32::from(cells.contains(&table)));
+            visit(key, value)
+        })
+    }
+}
+
+#[test]
+fn what_is_read_grows_with_what_is_asked() {
+    let rows = folded(&history());
+    let visited = |question: &Question| {
+        let counted = Counted { rows: &rows, visited: Cell::new(0) };
+        let entries = aggregate(&counted, COUNCIL, question).unwrap().total.citizen.count;
+        (entries, counted.visited.get())
+    };
+    // 6 services in 24 months, one cell each.
+    assert_eq!(visited(&question(&[Dimension::Service, Dimension::Month], "", "")), (4_380, 144));
+    // 10 days of 730: of each service those days, and the few rows that are read before it is sought again.
+    let (entries, read) = visited(&question(&[Dimension::Day], "2025-05-11", "2025-05-20"));
+    assert!(entries == 60 && read < 6 * (10 + 2 * 20), "{entries} {read}");
+    let mut narrowed = question(&[Dimension::Month], "2025-05-01", "");
+    narrowed.filters.services = vec!["c".into(), "e".into()];
+    let (entries, read) = visited(&narrowed);
+    assert!(entries == 2 * 244 && read < 2 * (8 + 2 * 20), "{entries} {read}");
+    // A day of an area is in no roll-up: all entries, the nine of the catalogue too, and the one that ends the first batch.
+    assert_eq!(visited(&question(&[Dimension::Area, Dimension::Day], "2025-05-11", "2025-05-11")), (6, 4_380 + 9 + 1));
+}
