@@ -54,7 +54,7 @@ impl<T: Transport> Books<T> {
     }
 
     /// Splits councils by who holds their books.
-    pub(crate) fn split(&self, councils: Vec<String>) -> Vec<(Client<T>, Vec<String>)> {
-        vec![(self.projection.clone(), councils)]
+    pub(crate) fn by_holder(&self, councils: &[String]) -> Vec<(Client<T>, Vec<String>)> {
+        vec![(self.projection.clone(), councils.to_vec())]
     }
 }

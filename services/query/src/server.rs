@@ -62,10 +62,7 @@ macro_rules! pass_on {
 }
 
 #[tonic::async_trait]
-impl<T: Transport> QueryService for QueryServer<T>
-where
-    T::Future: Send,
-{
+impl<T: Transport> QueryService for QueryServer<T> {
     async fn query_value(&self, request: Request<QueryValueRequest>) -> Result<Response<QueryValueResponse>, Status> {
         let principal = self.0.caller(request.metadata(), Role::Reader)?;
         let deadline = Deadline::of(request.metadata());

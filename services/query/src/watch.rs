@@ -33,7 +33,7 @@ struct Watch<T> {
 /// Answers now, and whenever the answer has changed. The commits are watched before the first answer is computed, so that none is missed.
 pub(crate) async fn watch<T: Transport>(front: Arc<Front<T>>, question: Question, deadline: Deadline) -> Result<Answers<WatchValueResponse>, Status> {
     let mut commits = Vec::new();
-    for (mut client, councils) in front.books.split(question.councils().to_vec()) {
+    for (mut client, councils) in front.books.by_holder(question.councils()) {
         let stream = deadline.call(client.watch_books(deadline.request(WatchBooksRequest { councils }))).await?;
         commits.push(stream.boxed());
     }

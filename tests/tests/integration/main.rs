@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module for each subject.
 
 mod compare;
+mod crash;
 mod fold;
 mod stop;
 mod stored;

@@ -61,3 +61,18 @@ pub async fn wait_for(channel: &tonic::transport::Channel, positions: &[String])
     let request = tandem_proto::v1::GetStatusRequest { at_least: positions.to_vec(), ..Default::default() };
     tandem_tests::client::query(channel).get_status(request).await.unwrap();
 }
+
+/// Waits until everything that is in the log is folded, cures included.
+pub async fn wait_until_folded(channel: &tonic::transport::Channel) {
+    let folded = async {
+        loop {
+            let request = tandem_proto::v1::GetStatusRequest { page_size: 1_000, ..Default::default() };
+            let answer = tandem_tests::client::query(channel).get_status(request).await.unwrap().into_inner();
+            let behind = answer.partitions.iter().any(|partition| partition.applied_frames < partition.log_frames);
+            if !behind && answer.councils.iter().all(|council| council.cures_pending == 0) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(tandem_tests::server::PATIENCE, folded).await.expect("the projection catches up");
+}

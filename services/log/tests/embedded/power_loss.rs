@@ -21,7 +21,7 @@ use tandem_log::{EmbeddedLog, EventLog};
 
 const COUNCILS: [&str; 5] = ["AA", "BB", "CC", "DD", "EE"];
 /// How often the machine stops.
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 15;
 
 /// Compiles the library; `None` if there is no C compiler.
 fn library(directory: &Path) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ mod fake;
 mod values;
 mod watching;
 
-use crate::{AuditServer, Books, QueryServer, Settings};
+use crate::{Books, QueryServer, Settings};
 use fake::Fake;
 use std::sync::Arc;
 use tandem_proto::internal::v1::projection_service_server::ProjectionServiceServer;
@@ -54,11 +54,6 @@ fn fields(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
     let violations = details.bad_request().map(|request| request.field_violations.clone()).unwrap_or_default();
     violations.into_iter().map(|violation| violation.field).collect()
-}
-
-/// Only so that both servers stay constructible from outside.
-fn _audit(server: &Server) -> AuditServer<ProjectionServiceServer<Fake>> {
-    server.audit()
 }
 
 fn shared<T>(value: T) -> Arc<std::sync::Mutex<T>> {

@@ -27,7 +27,7 @@ pub struct Args {
     id: Option<String>,
     /// List only those in this state
     #[arg(long, value_delimiter = ',', conflicts_with = "id")]
-    state: Vec<State>,
+    state: Vec<StateName>,
     /// List only those whose home is this service
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, conflicts_with = "id")]
     service: String,
@@ -40,14 +40,14 @@ pub struct Args {
 
 /// State of an exchange.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum State {
+enum StateName {
     OneSidedCitizen,
     OneSidedState,
     TwoSided,
     Empty,
 }
 
-impl State {
+impl StateName {
     fn number(self) -> i32 {
         match self {
             Self::OneSidedCitizen => ExchangeState::OneSidedCitizen.into(),

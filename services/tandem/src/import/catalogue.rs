@@ -363,7 +363,7 @@ mod tests {
         };
         let (one, same, other) = (write("a.toml", "One"), write("b.toml", "One"), write("c.toml", "Two"));
         let events = |paths: &[PathBuf], council: &str| Definitions::read(paths).unwrap().events(council);
-        assert_eq!(events(&[one.clone(), same.clone()], "c1"), events(&[one.clone()], "c1"));
+        assert_eq!(events(&[one.clone(), same.clone()], "c1"), events(std::slice::from_ref(&one), "c1"));
         let id = |path: &PathBuf, council: &str| events(std::slice::from_ref(path), council)[0].envelope.clone().unwrap().event_id;
         assert_eq!(id(&one, "c1"), id(&same, "c1"));
         assert_ne!(id(&one, "c1"), id(&other, "c1"));

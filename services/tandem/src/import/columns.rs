@@ -130,7 +130,10 @@ impl Columns {
             }
             (None, None, None) if otherwise.is_none() => Step::Text { column, from },
             _ => {
-                return Err(format!("column {:?}: give one of `values`, `rules` and `minus`, and `otherwise` only with the first two", declared.name));
+                return Err(format!(
+                    "column {:?}: give one of `values`, `rules` and `minus`, and `otherwise` only with the first two",
+                    declared.name
+                ));
             }
         })
     }

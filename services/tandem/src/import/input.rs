@@ -58,7 +58,7 @@ impl Input {
         if metadata.is_dir() {
             return Err(io::Error::other("is a directory; name a CSV file"));
         }
-        let total = metadata.is_file().then(|| metadata.len());
+        let total = metadata.is_file().then_some(metadata.len());
         Self::new(file, total, delimiter)
     }
 

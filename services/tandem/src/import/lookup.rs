@@ -3,7 +3,7 @@
 use super::input;
 use super::mapping::{Beside, Lookup, Mapping, Matching, Unusable};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A lookup file's rows by key.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub fn read_all(mapping: &Mapping, mapping_path: &Path, input_directory: &Path) 
     mapping.lookup.iter().map(|lookup| read(lookup, &directory(lookup).join(&lookup.file))).collect()
 }
 
-fn read(lookup: &Lookup, path: &PathBuf) -> Result<Table, Unusable> {
+fn read(lookup: &Lookup, path: &Path) -> Result<Table, Unusable> {
     let unusable = |what: String| Unusable::new(path, what);
     let mut input = input::Input::open(path, b',').map_err(|error| unusable(format!("{error}; say where it is with --lookup-dir")))?;
     let number = |name: &String| {

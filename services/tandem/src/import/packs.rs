@@ -54,7 +54,9 @@ pub fn start(mut rows: Rows, done: u64) -> mpsc::Receiver<Read> {
                 Ok(None) => break,
                 Err(error) => {
                     // What was read before the break is sent; a receiver that is gone needs neither.
-                    let _ = sender.blocking_send(Ok(gathering.pack)).and_then(|()| sender.blocking_send(Err(error)));
+                    if sender.blocking_send(Ok(gathering.take())).is_ok() {
+                        let _ = sender.blocking_send(Err(error));
+                    }
                     return;
                 }
             };
