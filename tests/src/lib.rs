@@ -3,6 +3,7 @@
 pub mod book;
 pub mod client;
 pub mod events;
+pub mod given;
 pub mod model;
 pub mod questions;
 pub mod random;

@@ -55,10 +55,7 @@ impl Server {
 
     /// As [`Server::start`], with more arguments.
     pub fn start_with(data_dir: &Path, arguments: &[&str]) -> Result<Self, Refused> {
-        let mut command = Command::new(binary());
-        command.args(["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
+        let mut child = command(data_dir).args(arguments).spawn().expect("the binary starts");
         let (lines, output) = listen(&mut child);
         let mut server = Self { child, grpc: String::new(), http: String::new(), output };
         let started = Instant::now();
@@ -78,6 +75,20 @@ impl Server {
             }
         }
         Ok(server)
+    }
+
+    /// Starts and is killed when it has said so many lines, or has begun to serve.
+    pub fn kill_while_starting(data_dir: &Path, lines_before: usize) {
+        let mut child = command(data_dir).spawn().expect("the binary starts");
+        let (lines, _) = listen(&mut child);
+        let said = (0..lines_before).map_while(|_| lines.recv_timeout(PATIENCE).ok());
+        for line in said {
+            if line.starts_with("grpc ") {
+                break;
+            }
+        }
+        child.kill().expect("our own child");
+        child.wait().expect("our own child");
     }
 
     /// What it has said so far on both outputs.
@@ -109,6 +120,14 @@ impl Server {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// `tandem serve` on free ports.
+fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Server {

@@ -57,7 +57,7 @@ pub async fn ask(channel: &Channel, model: &Model, question: &QueryValueRequest)
     }
 }
 
-fn same_answer(question: &QueryValueRequest, expected: &Answer, answer: &QueryValueResponse) {
+pub fn same_answer(question: &QueryValueRequest, expected: &Answer, answer: &QueryValueResponse) {
     assert_eq!(answer.next_page_token, "", "questions here fit a page");
     let keys = |row: &ValueRow| -> Vec<RowKey> {
         row.keys.iter().map(|key| RowKey { value: key.value.clone(), coarser: key.coarser, overlaps: key.overlaps }).collect()

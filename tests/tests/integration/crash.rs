@@ -77,6 +77,9 @@ async fn killed(random: &mut Random) {
         .await
         .expect("clients get acknowledgements");
         server.kill();
+        if random.percent(30) {
+            Server::kill_while_starting(data_dir.path(), random.below(4) as usize);
+        }
     }
 
     let server = Server::start(data_dir.path()).unwrap();

@@ -31,7 +31,8 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
         aggregate::Error::Refused(fields) => Failure::Invalid(fields),
         aggregate::Error::UnknownValuation { ref id, .. } => {
             let reason = "UNKNOWN_VALUATION";
-            let description = format!("{council}: {error}: publish it there, or name one that `tandem catalogue {council}` lists");
+            let description =
+                format!("{council}: {error}: publish it there, or name one that `tandem catalogue valuations --council {council}` lists");
             Failure::Precondition { reason, subject: format!("valuation {id}"), description }
         }
         aggregate::Error::Overflow => {
