@@ -67,13 +67,13 @@ struct Recomputed {
 #[derive(Default)]
 struct Ledger(HashMap<(String, String, String), Vec<u8>>);
 
-fn here() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data"))
+/// The repository's root. This is a test of the crate `tandem`, which lives two folders below.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The repository's root.
-pub fn root() -> PathBuf {
-    here().join("../..")
+fn here() -> PathBuf {
+    root().join("tests/data")
 }
 
 /// Where the real sets are. Without them the tests fail, unless TANDEM_WITHOUT_DATA=1 says that they are to do nothing.

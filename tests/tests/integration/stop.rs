@@ -1,10 +1,13 @@
 //! A server that is stopped and started again, and one whose views are rebuilt, answers as before.
 
 use crate::compare::{compare_all, model_of};
-use tandem_tests::client::{Gateway, batch_request, connect};
+use tandem_proto::v1::GetStatusRequest;
+use tandem_tests::client::{Gateway, batch_request, connect, query};
 use tandem_tests::events::{Generator, Manner};
 use tandem_tests::random::{Random, seeds, with_seed};
-use tandem_tests::server::{Server, run};
+use tandem_tests::server::{PATIENCE, Server, run};
+use tonic::Status;
+use tonic::transport::Channel;
 
 #[test]
 fn answers_are_the_models_before_and_after_a_stop_and_a_rebuild() {
@@ -39,7 +42,7 @@ async fn stopped_and_rebuilt(random: &mut Random) {
 }
 
 /// Records batches of all councils, and gives the last positions.
-async fn record(channel: &tonic::transport::Channel, councils: &[String], random: &mut Random) -> Vec<String> {
+async fn record(channel: &Channel, councils: &[String], random: &mut Random) -> Vec<String> {
     let gateway = Gateway::new(channel);
     let mut positions = Vec::new();
     let mut generators: Vec<_> = councils.iter().map(|council| Generator::new(council, Random::new(random.bits()), Manner::Acceptable)).collect();
@@ -57,22 +60,27 @@ async fn record(channel: &tonic::transport::Channel, councils: &[String], random
 }
 
 /// Waits until what was recorded is folded.
-pub async fn wait_for(channel: &tonic::transport::Channel, positions: &[String]) {
-    let request = tandem_proto::v1::GetStatusRequest { at_least: positions.to_vec(), ..Default::default() };
-    tandem_tests::client::query(channel).get_status(request).await.unwrap();
+pub async fn wait_for(channel: &Channel, positions: &[String]) {
+    let request = GetStatusRequest { at_least: positions.to_vec(), ..Default::default() };
+    query(channel).get_status(request).await.unwrap();
 }
 
 /// Waits until everything that is in the log is folded, cures included.
-pub async fn wait_until_folded(channel: &tonic::transport::Channel) {
+pub async fn wait_until_folded(channel: &Channel) {
+    try_until_folded(channel).await.unwrap();
+}
+
+/// The same; fails if the server does.
+pub async fn try_until_folded(channel: &Channel) -> Result<(), Status> {
     let folded = async {
         loop {
-            let request = tandem_proto::v1::GetStatusRequest { page_size: 1_000, ..Default::default() };
-            let answer = tandem_tests::client::query(channel).get_status(request).await.unwrap().into_inner();
+            let request = GetStatusRequest { page_size: 1_000, ..Default::default() };
+            let answer = query(channel).get_status(request).await?.into_inner();
             let behind = answer.partitions.iter().any(|partition| partition.applied_frames < partition.log_frames);
             if !behind && answer.councils.iter().all(|council| council.cures_pending == 0) {
-                return;
+                return Ok(());
             }
         }
     };
-    tokio::time::timeout(tandem_tests::server::PATIENCE, folded).await.expect("the projection catches up");
+    tokio::time::timeout(PATIENCE, folded).await.expect("the projection catches up or says why not")
 }

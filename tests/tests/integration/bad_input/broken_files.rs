@@ -104,6 +104,10 @@ async fn check(data_dir: &Path, model: &Model, random: &mut Random, what: &str) 
     };
     let channel = connect(&server.grpc).await.unwrap();
     let mut became = "answers are right".to_owned();
+    // What the projection has lost it may fold again from the log.
+    if let Err(status) = crate::stop::try_until_folded(&channel).await {
+        return format!("fails: {}", status.message());
+    }
     match read_book(&channel, COUNCIL).await {
         Ok(entries) => {
             let council = &model.councils[COUNCIL];
