@@ -1,4 +1,4 @@
-//! What is summed: quantity and count, and the part of both that stands in two-sided exchanges.
+//! What is summed: quantity and count, the part of both that stands in two-sided exchanges, and how many entries have an actor.
 
 use crate::bytes::{Corrupt, Take, put_signed};
 
@@ -13,6 +13,8 @@ pub struct Cell {
     pub matched_quantity: i128,
     /// Entries in two-sided exchanges.
     pub matched_count: i64,
+    /// Contributions with an actor. Only cells of the cube count them.
+    pub actor_count: i64,
 }
 
 impl Cell {
@@ -26,18 +28,25 @@ impl Cell {
         *self == Self::default()
     }
 
-    /// Its bytes: four signed varints.
+    /// Its bytes: five signed varints.
     pub fn encode(&self, out: &mut Vec<u8>) {
         put_signed(out, self.quantity);
         put_signed(out, i128::from(self.count));
         put_signed(out, self.matched_quantity);
         put_signed(out, i128::from(self.matched_count));
+        put_signed(out, i128::from(self.actor_count));
     }
 
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let mut take = Take::new("Cell", bytes);
-        let cell = Self { quantity: take.signed()?, count: take.narrow()?, matched_quantity: take.signed()?, matched_count: take.narrow()? };
+        let cell = Self {
+            quantity: take.signed()?,
+            count: take.narrow()?,
+            matched_quantity: take.signed()?,
+            matched_count: take.narrow()?,
+            actor_count: take.narrow()?,
+        };
         if take.is_empty() { Ok(cell) } else { Err(take.corrupt()) }
     }
 }
@@ -51,6 +60,7 @@ impl Cell {
             count: self.count.checked_add(other.count)?,
             matched_quantity: self.matched_quantity.checked_add(other.matched_quantity)?,
             matched_count: self.matched_count.checked_add(other.matched_count)?,
+            actor_count: self.actor_count.checked_add(other.actor_count)?,
         })
     }
 }
@@ -61,5 +71,6 @@ impl std::ops::AddAssign for Cell {
         self.count += other.count;
         self.matched_quantity += other.matched_quantity;
         self.matched_count += other.matched_count;
+        self.actor_count += other.actor_count;
     }
 }

@@ -31,6 +31,9 @@
 //! | Views | – | fold version, entries folded, counters, cure queue |
 //! | Cursor | partition 4 (no council) | next offset, next index, hash of the last frame |
 //! | Meta | – (no council) | format version, fold version, log id, partitions |
+//!
+//! A Cell is five signed varints: quantity, count, matched quantity, matched count, and how many entries have an actor. What of them a
+//! table does not count is 0.
 
 use crate::bytes::{put_ordered, put_period};
 use crate::date::Period;

@@ -21,6 +21,7 @@ mod ends;
 #[cfg(feature = "testing")]
 mod faults;
 mod keys;
+mod manifest;
 mod queue;
 mod settings;
 mod store;

@@ -17,11 +17,14 @@ pub struct Cell {
     pub matched_quantity: i128,
     /// Of entries in two-sided exchanges.
     pub matched_count: i64,
+    /// Contributions with an actor.
+    pub actor_count: i64,
 }
 
 impl Cell {
     /// Adds a quantity so many times, and to the matched part so many times.
-    pub fn add(&mut self, quantity: i64, live: i64, matched: i64) {
+    pub fn add(&mut self, quantity: i64, live: i64, matched: i64, has_actor: bool) {
+        self.actor_count += if has_actor { live } else { 0 };
         self.quantity += i128::from(quantity) * i128::from(live);
         self.count += live;
         self.matched_quantity += i128::from(quantity) * i128::from(matched);
@@ -267,7 +270,8 @@ impl Views {
         let (service, measure, evidence) = (given.service.to_owned(), given.measure.to_owned(), given.evidence.to_string());
         let day = unit(&entry.start, &entry.end, "day");
         let month = unit(&entry.start, &entry.end, "month");
-        let add = |cell: &mut Cell| cell.add(given.quantity, live, matched);
+        let has_actor = given.side as i32 == 1 && entry.actor.is_some();
+        let add = |cell: &mut Cell| cell.add(given.quantity, live, matched, has_actor);
         add(self.day_cells.entry([service.clone(), measure.clone(), evidence.clone(), day.clone()]).or_default());
         add(self.day_journal.entry([service.clone(), measure.clone(), evidence.clone(), day, utc_day(book_time_us)]).or_default());
         add(self.month_cells.entry([service.clone(), measure.clone(), evidence.clone(), month.clone()]).or_default());

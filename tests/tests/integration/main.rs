@@ -4,5 +4,6 @@ mod bad_input;
 mod compare;
 mod crash;
 mod fold;
+mod reads;
 mod stop;
 mod stored;

@@ -258,8 +258,8 @@ impl Reader<'_> {
 }
 
 fn insert<K: Ord>(cells: &mut std::collections::BTreeMap<K, Cell>, key: K, value: &[u8]) {
-    let StoredCell { quantity, count, matched_quantity, matched_count } = StoredCell::decode(value).unwrap();
-    let cell = Cell { quantity, count, matched_quantity, matched_count };
+    let StoredCell { quantity, count, matched_quantity, matched_count, actor_count } = StoredCell::decode(value).unwrap();
+    let cell = Cell { quantity, count, matched_quantity, matched_count, actor_count };
     if cell != Cell::default() {
         cells.insert(key, cell);
     }

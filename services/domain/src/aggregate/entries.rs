@@ -8,7 +8,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
 use crate::date::{Grain, Span};
-use crate::event::{Body, Envelope, Evidence, Given, kind};
+use crate::event::{Body, Envelope, Evidence, Given, Person, kind};
 use crate::record::Record;
 use crate::rows::{Exchange, ExchangeState, Verdict, Views, read_entry, read_number};
 use crate::tables::{Key, NameKind, Rows, Table};
@@ -26,6 +26,8 @@ struct Found {
     occurred: Span,
     quantity: u64,
     exchange: Option<String>,
+    /// Whether it is a contribution with an actor.
+    has_actor: bool,
 }
 
 /// Numbers of names, looked up as they are met.
@@ -52,7 +54,8 @@ impl<R: Rows> Asked<'_, R> {
 
     fn add_entry(&self, sums: &mut Sums<'_>, entry: &Found, is_matched: bool) -> Result<(), Error<R::Error>> {
         let (quantity, times) = (i128::from(entry.quantity), i64::from(is_matched));
-        let cell = Cell { quantity, count: 1, matched_quantity: quantity * i128::from(times), matched_count: times };
+        let matched_quantity = quantity * i128::from(times);
+        let cell = Cell { quantity, count: 1, matched_quantity, matched_count: times, actor_count: entry.has_actor.into() };
         let rate = self.cell_prices().and_then(|prices| prices.on(entry.measure, entry.occurred.start));
         sums.add(&entry.place, entry.fit, self.measures.get(entry.measure), cell, rate).map_err(|_| Error::Overflow)
     }
@@ -120,9 +123,13 @@ impl<R: Rows> Asked<'_, R> {
         let unreadable = || corrupt(Corrupt("Entry"));
         let (_, record) = read_entry(row).map_err(corrupt)?;
         let parts = Record::decode(record).map_err(|_| unreadable())?.parts;
-        let (given, evidence): (Given<'_>, Evidence) = match Body::decode(parts.facts) {
-            Ok(Body::Contribution(contribution)) => (contribution.given, contribution.evidence),
-            Ok(Body::StateInput(input)) => (input.given, input.evidence),
+        let (given, evidence, has_actor): (Given<'_>, Evidence, bool) = match Body::decode(parts.facts) {
+            Ok(Body::Contribution(contribution)) => {
+                // A person part that cannot be read counts as empty, as the fold takes it.
+                let has_actor = Person::decode(parts.person).unwrap_or_default().actor.is_some();
+                (contribution.given, contribution.evidence, has_actor)
+            }
+            Ok(Body::StateInput(input)) => (input.given, input.evidence, false),
             _ => return Err(unreadable()),
         };
         let occurred = Envelope::decode(parts.envelope).map_err(|_| unreadable())?.occurred;
@@ -138,7 +145,8 @@ impl<R: Rows> Asked<'_, R> {
             return Ok(None);
         }
         let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
-        Ok(Some(Found { place, fit, measure: at, occurred, quantity: given.quantity, exchange: given.exchange.map(str::to_owned) }))
+        let (quantity, exchange) = (given.quantity, given.exchange.map(str::to_owned));
+        Ok(Some(Found { place, fit, measure: at, occurred, quantity, exchange, has_actor }))
     }
 
     /// The number of a name that an entry with effect has.

@@ -2,7 +2,7 @@
 
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
-use super::participants::Takings;
+use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
 use super::{Asked, Error, corrupt, read};
@@ -20,7 +20,7 @@ impl<R: Rows> Asked<'_, R> {
         let grouping = Grouping::new(&self.question.group_by);
         let needs = self.question.needs;
         let mut all = Parts { needs_cells: needs.cells, needs_measures: needs.measures, needs_participants: needs.participants, ..Parts::default() };
-        // How many contributions there are, the cells say.
+        // How many contributions there are and how many have an actor, the cells say.
         if needs.cells || needs.measures || needs.participants {
             let sums = self.sums(&grouping, plan.quantities)?;
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
@@ -29,7 +29,7 @@ impl<R: Rows> Asked<'_, R> {
             (all.exchanges, all.all_exchanges) = self.exchanges(&grouping)?;
         }
         if needs.participants {
-            all.takings = self.takings(&grouping, plan.actors)?;
+            all.actors = self.actors(&grouping, plan.actors)?;
         }
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
@@ -105,7 +105,7 @@ struct Parts {
     total: Totals,
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
-    takings: Takings,
+    actors: ActorsByGroup,
 }
 
 impl Parts {
@@ -113,7 +113,7 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        totals.chain(self.exchanges.keys().copied()).chain(self.takings.keys().copied().flatten()).collect()
+        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -126,10 +126,11 @@ impl Parts {
             Some(group) => self.exchanges.remove(&group).unwrap_or_default(),
             None => std::mem::take(&mut self.all_exchanges),
         };
-        let taking = self.takings.remove(&group).unwrap_or_default();
+        let actors = self.actors.remove(&group).unwrap_or_default();
         // Counts of live entries are never negative.
-        let contributions = if self.needs_participants { totals.citizen.count.max(0) as u64 } else { 0 };
-        let (participants, contributions_with_actor) = (taking.actors(), taking.with_actor);
+        let counted = |count: i64| if self.needs_participants { count.max(0) as u64 } else { 0 };
+        let (contributions, contributions_with_actor) = (counted(totals.citizen.count), counted(totals.with_actor));
+        let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
         Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }

@@ -14,67 +14,50 @@ use crate::tables::{Key, Rows, Table};
 use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
 
-/// Actors and contributions with an actor of one group.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Taking {
-    actors: RoaringBitmap,
-    pub with_actor: u64,
-}
-
-impl Taking {
-    /// How many actors there are.
-    pub fn actors(&self) -> u64 {
-        self.actors.len()
-    }
-}
-
-/// By group; the whole scope has none.
-pub(super) type Takings = FxHashMap<Option<Group>, Taking>;
+/// Actors by group; the whole scope has none.
+pub(super) type ActorsByGroup = FxHashMap<Option<Group>, RoaringBitmap>;
 
 impl<R: Rows> Asked<'_, R> {
-    /// Who took part by group, and in the whole scope. How many contributions have an actor only the lines of statements say, so they
-    /// are read whatever the actors come from.
-    pub(super) fn takings(&self, grouping: &Grouping, actors: Actors) -> Result<Takings, Error<R::Error>> {
-        let mut takings = Takings::default();
-        if !self.scope.has_side(Side::Citizen, &self.measures) {
-            return Ok(takings);
+    /// Who took part by group, and in the whole scope.
+    pub(super) fn actors(&self, grouping: &Grouping, from: Actors) -> Result<ActorsByGroup, Error<R::Error>> {
+        let mut actors = ActorsByGroup::default();
+        if self.scope.has_side(Side::Citizen, &self.measures) {
+            match from {
+                Actors::Months => self.roll::<0>(grouping, &mut actors)?,
+                Actors::Years => self.roll::<1>(grouping, &mut actors)?,
+                Actors::Lines => self.lines(grouping, &mut actors)?,
+            }
         }
-        match actors {
-            Actors::Months => self.roll::<0>(grouping, &mut takings)?,
-            Actors::Years => self.roll::<1>(grouping, &mut takings)?,
-            Actors::Lines => {}
-        }
-        self.lines(grouping, actors == Actors::Lines, &mut takings)?;
-        Ok(takings)
+        Ok(actors)
     }
 
-    fn at(&self, grouping: &Grouping, takings: &mut Takings, place: &Place, change: impl Fn(&mut Taking)) {
+    fn at(&self, grouping: &Grouping, actors: &mut ActorsByGroup, place: &Place, change: impl Fn(&mut RoaringBitmap)) {
         let fit = self.scope.fit(place.unit);
         if fit == Fit::Outside {
             return;
         }
-        change(takings.entry(Some(grouping.of(place, fit))).or_default());
+        change(actors.entry(Some(grouping.of(place, fit))).or_default());
         if fit == Fit::Within {
-            change(takings.entry(None).or_default());
+            change(actors.entry(None).or_default());
         }
     }
 
     /// Unites the bitmaps of a roll-up.
-    fn roll<const ROLL: u8>(&self, grouping: &Grouping, takings: &mut Takings) -> Result<(), Error<R::Error>> {
+    fn roll<const ROLL: u8>(&self, grouping: &Grouping, actors: &mut ActorsByGroup) -> Result<(), Error<R::Error>> {
         walk(self.rows, Table::Participants, self.council, &self.scope, |front: RollFront<ROLL>, _, value| {
             let stored = Change::decode(value).map_err(corrupt)?.added;
             if !stored.is_empty() {
                 // Measure, area and evidence are not asked, see `Asked::has_actors_in`.
                 let RollFront { service, unit, .. } = front;
                 let place = Place { service, base: 0, side: Side::Citizen, area: 0, evidence: Evidence::Assumed, unit };
-                self.at(grouping, takings, &place, |taking| taking.actors |= &stored);
+                self.at(grouping, actors, &place, |all| *all |= &stored);
             }
             Ok(true)
         })
     }
 
-    /// Goes over the lines of statements: counts contributions and, if asked, unites their actors.
-    fn lines(&self, grouping: &Grouping, unite: bool, takings: &mut Takings) -> Result<(), Error<R::Error>> {
+    /// Goes over the lines of statements.
+    fn lines(&self, grouping: &Grouping, actors: &mut ActorsByGroup) -> Result<(), Error<R::Error>> {
         let prefix = Key::of(Table::Statement, self.council);
         scan(self.rows, Table::Statement, &prefix, |_, row| {
             let StatementLine { received, posting, .. } = StatementLine::decode(row)?;
@@ -87,11 +70,8 @@ impl<R: Rows> Asked<'_, R> {
                 self.scope.has_measure(at) && self.scope.has_evidence(evidence) && self.scope.services().has(service) && self.scope.areas().has(area);
             if in_scope {
                 let place = Place { service, base: self.measures.get(at).base, side, area, evidence, unit: posting.occurred.unit(Grain::Day) };
-                self.at(grouping, takings, &place, |taking| {
-                    taking.with_actor += 1;
-                    if unite {
-                        taking.actors.insert(posting.actor);
-                    }
+                self.at(grouping, actors, &place, |all| {
+                    all.insert(posting.actor);
                 });
             }
             Ok(())

@@ -59,6 +59,8 @@ struct GroupSum {
     citizen: SideSum,
     state: SideSum,
     measures: FxHashMap<u32, MeasureSum>,
+    /// Contributions with an actor.
+    with_actor: i64,
 }
 
 /// By group.
@@ -77,6 +79,8 @@ pub(super) struct Totals {
     pub measures: Vec<MeasurePartial>,
     pub citizen: SidePartial,
     pub state: SidePartial,
+    /// Contributions with an actor.
+    pub with_actor: i64,
 }
 
 impl<'a> Sums<'a> {
@@ -93,6 +97,7 @@ impl<'a> Sums<'a> {
             (cell.quantity, cell.matched_quantity) = (-cell.quantity, -cell.matched_quantity);
         }
         let group = self.by_group.entry(self.grouping.of(place, fit)).or_default();
+        group.with_actor += cell.actor_count;
         let side = if measure.side == Side::Citizen { &mut group.citizen } else { &mut group.state };
         side.add(place.base, &cell, rate, self.valued)?;
         if self.by_measure {
@@ -164,6 +169,7 @@ impl GroupSum {
     fn plus(&mut self, other: &Self) -> Result<(), Overflow> {
         self.citizen.plus(&other.citizen)?;
         self.state.plus(&other.state)?;
+        self.with_actor += other.with_actor;
         for (base, other) in &other.measures {
             let sum = self.measures.entry(*base).or_default();
             sum.cell += other.cell;
@@ -179,11 +185,13 @@ impl GroupSum {
         sums.sort_unstable_by_key(|(base, _)| *base);
         let measure = |(base, sum): (u32, MeasureSum)| {
             let measure = measures.get(base as usize);
-            let Cell { quantity, count, matched_quantity, matched_count } = sum.cell;
+            let Cell { quantity, count, matched_quantity, matched_count, .. } = sum.cell;
             let MeasureSum { priced_count, matched_priced_count, .. } = sum;
             let (id, side, unit) = (measure.id.clone(), measure.side, measure.unit.clone());
             MeasurePartial { measure: id, side, unit, quantity, matched_quantity, count, matched_count, priced_count, matched_priced_count }
         };
-        Totals { measures: sums.into_iter().map(measure).collect(), citizen: self.citizen.partial(measures), state: self.state.partial(measures) }
+        let all = sums.into_iter().map(measure).collect();
+        let (citizen, state) = (self.citizen.partial(measures), self.state.partial(measures));
+        Totals { measures: all, citizen, state, with_actor: self.with_actor }
     }
 }

@@ -159,9 +159,14 @@ impl Cells {
     }
 }
 
-/// What a posting adds to its cells while it is not matched.
+/// What an entry adds to cells outside the cube.
 pub(super) fn plain(quantity: u64) -> Cell {
     Cell { quantity: quantity.into(), count: 1, ..Cell::default() }
+}
+
+/// What a posting adds to its cells while it is not matched. Only a contribution has an actor.
+pub(super) fn posted(posting: &Posting) -> Cell {
+    Cell { actor_count: i64::from(posting.actor != 0), ..plain(posting.quantity) }
 }
 
 /// What it adds besides, while it is matched.
@@ -171,5 +176,11 @@ pub(super) fn matched(quantity: u64) -> Cell {
 
 /// The opposite change.
 pub(super) fn minus(cell: Cell) -> Cell {
-    Cell { quantity: -cell.quantity, count: -cell.count, matched_quantity: -cell.matched_quantity, matched_count: -cell.matched_count }
+    Cell {
+        quantity: -cell.quantity,
+        count: -cell.count,
+        matched_quantity: -cell.matched_quantity,
+        matched_count: -cell.matched_count,
+        actor_count: -cell.actor_count,
+    }
 }

@@ -1,6 +1,6 @@
 //! Effects, and their exact undoing. FOLD.md, "Effect".
 
-use super::cells::plain;
+use super::cells::{plain, posted};
 use super::entry::{Act, Entry, Gift, Observed};
 use super::judge::{area_key, valuation_key};
 use super::names::{Defined, Slot, definition_key};
@@ -58,7 +58,7 @@ impl<R: Rows> Fold<'_, R> {
         let posting = self.posting(sequence, entry, gift);
         let change = match gift.exchange {
             Some(exchange) => self.join(exchange, &posting, self.recorded)?,
-            None => plain(gift.quantity),
+            None => posted(&posting),
         };
         self.cells.cube(&posting, change, self.recorded);
         if posting.actor != 0 || posting.recipient != 0 {
@@ -153,7 +153,7 @@ impl<R: Rows> Fold<'_, R> {
                 }
                 change
             }
-            None => plain(gift.quantity),
+            None => posted(&posting),
         };
         self.cells.cube(&posting, cells::minus(change), self.recorded);
         self.credit(gift, &posting, cells::minus(plain(gift.quantity)));

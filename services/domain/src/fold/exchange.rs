@@ -1,7 +1,7 @@
 //! Exchanges met in this call: postings join them and are reversed in them, and the matched columns follow.
 
 use super::Fold;
-use super::cells::{Recorded, Standing, matched, minus, plain};
+use super::cells::{Recorded, Standing, matched, minus, posted};
 use crate::bytes::Corrupt;
 use crate::date::{Date, Grain};
 use crate::event::{QUANTITY_MAX, Side};
@@ -210,7 +210,7 @@ impl<R: Rows> Fold<'_, R> {
                 self.cells.cube(&other, matched(other.quantity), recorded);
             }
         }
-        let mut change = plain(posting.quantity);
+        let mut change = posted(posting);
         if is_two_sided {
             change += matched(posting.quantity);
         }
@@ -230,7 +230,7 @@ impl<R: Rows> Fold<'_, R> {
                 self.cells.cube(&other, minus(matched(other.quantity)), recorded);
             }
         }
-        let mut change = plain(posting.quantity);
+        let mut change = posted(posting);
         if was_two_sided {
             change += matched(posting.quantity);
         }

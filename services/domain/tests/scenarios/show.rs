@@ -63,7 +63,8 @@ fn cell(row: &[u8]) -> String {
     } else {
         format!(", matched {} in {}", cell.matched_quantity, cell.matched_count)
     };
-    format!("{} in {}{matched}", cell.quantity, cell.count)
+    let with_actor = if cell.actor_count == 0 { String::new() } else { format!(", {} with an actor", cell.actor_count) };
+    format!("{} in {}{with_actor}{matched}", cell.quantity, cell.count)
 }
 
 impl<'a> Show<'a> {

@@ -3,7 +3,7 @@
 use super::acknowledged::{self, Acknowledged};
 use super::assembly::Building;
 use super::keys::{self, FrameKey, frame_key, offset_in, open_frame, seal_frame};
-use super::{directory, settings};
+use super::{directory, manifest, settings};
 use crate::{Error, StoredFrame};
 use bytes::Bytes;
 use rocksdb::{DB, ErrorKind, WriteBatch};
@@ -53,6 +53,7 @@ pub(super) fn open(path: &Path, partitions: u32, write_buffer_bytes: usize) -> R
     }
 
     if exists {
+        manifest::check(path).map_err(damaged)?;
         let options = settings::database(write_buffer_bytes, false);
         let db = DB::open_for_read_only(&options, path, false).map_err(|error| open_error(path, &error))?;
         if let Some(store) = Store::identify(db, path, partitions)? {

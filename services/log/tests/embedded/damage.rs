@@ -122,3 +122,17 @@ fn a_frame_in_the_wrong_place_is_noticed() {
         assert_eq!(read_all(&log).unwrap().len(), 2);
     }
 }
+
+/// What makes RocksDB 11.8 read its list of files for ever.
+#[test]
+fn a_flipped_type_in_the_list_of_files_is_refused() {
+    let directory = made(&mut seeded()).0;
+    let name = fs::read_to_string(directory.path().join("CURRENT")).unwrap();
+    let list = directory.path().join(name.trim_end());
+    let mut bytes = fs::read(&list).unwrap();
+    let second = 7 + usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
+    bytes[second + 6] ^= 4;
+    fs::write(list, bytes).unwrap();
+    let error = EmbeddedLog::open(directory.path(), small()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("its list of files MANIFEST-"), "{error}");
+}

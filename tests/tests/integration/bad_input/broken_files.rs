@@ -130,5 +130,6 @@ async fn check(data_dir: &Path, model: &Model, random: &mut Random, what: &str) 
             Err(status) => became = format!("fails: {}", status.message()),
         }
     }
+    assert!(became == "answers are right" || server.output().contains("ERROR"), "{what}: {became}, and nobody is told of it: {}", server.output());
     became
 }

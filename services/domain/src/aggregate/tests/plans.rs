@@ -9,7 +9,8 @@ use crate::event::{self, Side};
 use crate::memory::Memory;
 use crate::metrics::{Dimension, Needs};
 use crate::tables::{Rows, Table};
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 const SERVICES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
@@ -34,7 +35,7 @@ fn history() -> Vec<Event> {
                 exchange: String::new(),
                 evidence: 1,
                 occurred: Span::day(Date(19_723 + day as i32)),
-                party: String::new(),
+                party: "ana".to_owned(),
             }));
         }
     }
@@ -78,10 +79,10 @@ fn the_cheapest_exact_rows_are_chosen() {
     assert_eq!(planned(&valued("october")).0, Source::Days);
 }
 
-/// Rows that count how many of them are visited.
+/// Rows that count how many of each table are visited.
 struct Counted<'a> {
     rows: &'a Memory,
-    visited: Cell<u32>,
+    visited: RefCell<BTreeMap<Table, u32>>,
 }
 
 impl Rows for Counted<'_> {
@@ -93,30 +94,52 @@ impl Rows for Counted<'_> {
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Corrupt> {
         self.rows.scan(table, prefix, from, &mut |key, value| {
-            let cells = [Table::MonthCell, Table::DayCell, Table::AreaCell, Table::Entry];
-            self.visited.set(self.visited.get() + u32::from(cells.contains(&table)));
+            *self.visited.borrow_mut().entry(table).or_default() += 1;
             visit(key, value)
         })
     }
 }
 
+/// Contributions counted, and rows visited of every table but catalogue and dictionary.
+fn visited(rows: &Memory, question: &Question) -> (u64, BTreeMap<Table, u32>) {
+    let counted = Counted { rows, visited: RefCell::default() };
+    let entries = aggregate(&counted, COUNCIL, question).unwrap().total.contributions;
+    let mut visited = counted.visited.into_inner();
+    visited.retain(|table, _| !matches!(table, Table::Definition | Table::NameByText));
+    (entries, visited)
+}
+
 #[test]
 fn what_is_read_grows_with_what_is_asked() {
     let rows = folded(&history());
-    let visited = |question: &Question| {
-        let counted = Counted { rows: &rows, visited: Cell::new(0) };
-        let entries = aggregate(&counted, COUNCIL, question).unwrap().total.citizen.count;
-        (entries, counted.visited.get())
+    let visited = |question: &Question, table: Table| {
+        let (entries, visited) = visited(&rows, question);
+        (entries, visited.get(&table).copied().unwrap_or_default())
     };
     // 6 services in 24 months, one cell each.
-    assert_eq!(visited(&question(&[Dimension::Service, Dimension::Month], "", "")), (4_380, 144));
+    assert_eq!(visited(&question(&[Dimension::Service, Dimension::Month], "", ""), Table::MonthCell), (4_380, 144));
     // 10 days of 730: of each service those days, and the few rows that are read before it is sought again.
-    let (entries, read) = visited(&question(&[Dimension::Day], "2025-05-11", "2025-05-20"));
+    let (entries, read) = visited(&question(&[Dimension::Day], "2025-05-11", "2025-05-20"), Table::DayCell);
     assert!(entries == 60 && read < 6 * (10 + 2 * 20), "{entries} {read}");
     let mut narrowed = question(&[Dimension::Month], "2025-05-01", "");
     narrowed.filters.services = vec!["c".into(), "e".into()];
-    let (entries, read) = visited(&narrowed);
+    let (entries, read) = visited(&narrowed, Table::MonthCell);
     assert!(entries == 2 * 244 && read < 2 * (8 + 2 * 20), "{entries} {read}");
     // A day of an area is in no roll-up: all entries, the nine of the catalogue too, and the one that ends the first batch.
-    assert_eq!(visited(&question(&[Dimension::Area, Dimension::Day], "2025-05-11", "2025-05-11")), (6, 4_380 + 9 + 1));
+    assert_eq!(visited(&question(&[Dimension::Area, Dimension::Day], "2025-05-11", "2025-05-11"), Table::Entry), (6, 4_380 + 9 + 1));
+}
+
+#[test]
+fn who_took_part_in_whole_months_is_read_from_roll_ups_only() {
+    let rows = folded(&history());
+    let needs = Needs { participants: true, ..Needs::default() };
+    let ask = |question: Question| visited(&rows, &Question { needs, ..question });
+    let (entries, months) = ask(question(&[Dimension::Service, Dimension::Month], "", ""));
+    // Bitmaps of 24 months and, on the way to the next service, of 2 years.
+    assert_eq!((entries, months), (4_380, BTreeMap::from([(Table::MonthCell, 144), (Table::Participants, 6 * (24 + 2))])));
+    let (entries, years) = ask(question(&[Dimension::Year], "2025-01-01", "2025-12-31"));
+    assert_eq!((entries, years.keys().copied().collect::<Vec<_>>()), (6 * 364, vec![Table::MonthCell, Table::Participants]));
+    // Where bitmaps do not do, statements say who it was; how many had an actor, the cells still say.
+    let (entries, areas) = ask(question(&[Dimension::Area, Dimension::Month], "", ""));
+    assert_eq!((entries, areas.keys().copied().collect::<Vec<_>>()), (4_380, vec![Table::AreaCell, Table::Statement]));
 }
