@@ -20,6 +20,7 @@
 //! | DayJournal | as DayCell ‖ recorded day 4 | Cell |
 //! | MonthCell | as DayCell, months and larger | Cell |
 //! | AreaCell | as MonthCell ‖ area 4 ‖ recorded month 4 | Cell |
+//! | SpanCell | service 4 ‖ measure 4 ‖ evidence 1 ‖ area 4 ‖ first day 4 ‖ last day 4; spans longer than a day only | Cell |
 //! | HomeCell | service 4 ‖ period 5 ‖ area 4 ‖ state 1 ‖ first day 4 | Cell (count only) |
 //! | LatencyCell | service 4 ‖ period 5 ‖ area 4 ‖ days 4 | Cell (count only) |
 //! | Statement | actor 4 ‖ first day 4 ‖ sequence 8 | role ‖ posting |
@@ -96,11 +97,13 @@ pub enum Table {
     Meta = 0x1a,
     /// How far the views are.
     Views = 0x1b,
+    /// Cube by area and exact span, of spans longer than a day.
+    SpanCell = 0x1c,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Book,
         Self::Entry,
         Self::Index,
@@ -127,13 +130,14 @@ impl Table {
         Self::Cursor,
         Self::Meta,
         Self::Views,
+        Self::SpanCell,
     ];
 
     /// How merges into it combine; `None`: it is only put and deleted.
     pub fn merge(self) -> Option<Merge> {
         use Table::*;
         match self {
-            DayCell | DayJournal | MonthCell | AreaCell | HomeCell | LatencyCell | ActorTotal | PledgeCell | Fulfilment => Some(Merge::Add),
+            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | ActorTotal | PledgeCell | Fulfilment => Some(Merge::Add),
             Participants => Some(Merge::Bitmap),
             _ => None,
         }

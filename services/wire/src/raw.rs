@@ -76,8 +76,8 @@ mod tests {
     fn event(n: usize) -> Event {
         Event {
             envelope: Some(Envelope { event_id: format!("id-{n}"), council: "E09000001".into(), ..Default::default() }),
-            facts: (n % 2 == 0).then(Facts::default),
-            person: (n % 3 == 0).then(|| Person { notes: "x".repeat(n * 50), ..Default::default() }),
+            facts: n.is_multiple_of(2).then(Facts::default),
+            person: n.is_multiple_of(3).then(|| Person { notes: "x".repeat(n * 50), ..Default::default() }),
         }
     }
 

@@ -1,19 +1,41 @@
 //! Quantities from the roll-ups.
 
 use super::group::{Grouping, Place};
+use super::scope::Fit;
 use super::source::Source;
 use super::sums::Sums;
-use super::walk::{CubeFront, walk};
+use super::walk::{CubeFront, SpanFront, walk};
 use super::{Asked, Error, corrupt};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
+use crate::date::{Date, EARLIEST, Grain, LATEST, Period, Span};
 use crate::event::Evidence;
+use crate::metrics::Amount;
 use crate::tables::{Rows, Table};
 use crate::valuation::{Prices, Rate};
 
+/// What became of a cell.
+enum Told {
+    /// It was added.
+    All,
+    /// A rate changes within its unit, and all its entries are longer than a day: their spans say when they began.
+    SpansTell,
+    /// A rate changes within its unit, and only the entries say when they began.
+    EntriesTell,
+}
+
+/// Where a cell stands, as its key has it.
+struct Standing {
+    service: u32,
+    measure: u32,
+    evidence: u8,
+    area: u32,
+    unit: Period,
+}
+
 impl<R: Rows> Asked<'_, R> {
-    /// Sums from a source that is exact for the question; from the entries if a rate changes within the unit of a cell, since only
-    /// they say on which day they began.
+    /// Sums from a source that is exact for the question; from the entries if a rate changes within a month whose cells tell no days
+    /// apart.
     pub(super) fn sums<'a>(&self, grouping: &'a Grouping, source: Source) -> Result<Sums<'a>, Error<R::Error>> {
         let table = match source {
             Source::Months => Table::MonthCell,
@@ -37,9 +59,18 @@ impl<R: Rows> Asked<'_, R> {
         Sums::new(grouping, self.question.needs.measures, self.cell_prices().is_some())
     }
 
-    /// `None`: a rate changes within the unit of a cell.
+    /// `None`: only the entries tell.
     fn sums_of_cells<'a>(&self, grouping: &'a Grouping, table: Table) -> Result<Option<Sums<'a>>, Error<R::Error>> {
-        let (mut sums, mut changes) = (self.new_sums(grouping), false);
+        let mut sums = self.new_sums(grouping);
+        let (mut spans, mut entries) = (false, false);
+        let mut add = |front: CubeFront, cell: Cell| {
+            match self.add_cell(&mut sums, table, front, cell)? {
+                Told::All => {}
+                Told::SpansTell => spans = true,
+                Told::EntriesTell => entries = true,
+            }
+            Ok(!entries)
+        };
         // The cells of one front, which differ in when they were recorded, follow each other; only together do they say what is there.
         let mut last: Option<(CubeFront, Cell)> = None;
         walk(self.rows, table, self.council, &self.scope, |front: CubeFront, _, value| {
@@ -48,34 +79,68 @@ impl<R: Rows> Asked<'_, R> {
                 Some((same, sum)) if *same == front => *sum += cell,
                 _ => {
                     if let Some((front, sum)) = last.replace((front, cell)) {
-                        changes = !self.add_cell(&mut sums, front, sum)?;
+                        return add(front, sum);
                     }
                 }
             }
-            Ok(!changes)
+            Ok(true)
         })?;
-        if let Some((front, sum)) = last.filter(|_| !changes) {
-            changes = !self.add_cell(&mut sums, front, sum)?;
+        if let Some((front, sum)) = last {
+            add(front, sum)?;
         }
-        Ok((!changes).then_some(sums))
+        if spans && !entries {
+            self.add_spans(&mut sums)?;
+        }
+        Ok((!entries).then_some(sums))
     }
 
-    /// False: a rate changes within its unit.
-    fn add_cell(&self, sums: &mut Sums<'_>, front: CubeFront, cell: Cell) -> Result<bool, Error<R::Error>> {
+    fn add_cell(&self, sums: &mut Sums<'_>, table: Table, front: CubeFront, cell: Cell) -> Result<Told, Error<R::Error>> {
         if cell.is_zero() {
-            return Ok(true);
+            return Ok(Told::All);
         }
-        let CubeFront { service, area, unit, .. } = front;
-        let at = self.measures.place(front.measure).map_err(corrupt)?;
-        let measure = self.measures.get(at);
-        let evidence = Evidence::from_number(front.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
+        let CubeFront { service, measure, evidence, unit, area } = front;
+        let at = self.measures.place(measure).map_err(corrupt)?;
         let rate = match self.cell_prices().map(|prices| prices.over(at, unit)) {
             None | Some(Rate::Unpriced) => None,
             Some(Rate::One(amount)) => Some(amount),
-            Some(Rate::Changes) => return Ok(false),
+            // A month holds single days too, but in the roll-up by day.
+            Some(Rate::Changes) if unit.grain == Grain::Month && table != Table::DayCell => return Ok(Told::EntriesTell),
+            Some(Rate::Changes) => return Ok(Told::SpansTell),
         };
-        let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
-        sums.add(&place, self.scope.fit(unit), measure, cell, rate).map_err(|_| Error::Overflow)?;
-        Ok(true)
+        self.add_standing(sums, &Standing { service, measure, evidence, area, unit }, cell, rate)?;
+        Ok(Told::All)
     }
+
+    /// Adds what [`Self::add_cell`] left to the spans: those in whose unit a rate changes.
+    fn add_spans(&self, sums: &mut Sums<'_>) -> Result<(), Error<R::Error>> {
+        let Some(prices) = self.cell_prices() else {
+            return Ok(());
+        };
+        walk(self.rows, Table::SpanCell, self.council, &self.scope, |front: SpanFront, _, value| {
+            let cell = Cell::decode(value).map_err(corrupt)?;
+            if !cell.is_zero() {
+                let span = span(&front).map_err(corrupt)?;
+                let (at, unit) = (self.measures.place(front.measure).map_err(corrupt)?, span.unit(Grain::Day));
+                if self.scope.fit(unit) != Fit::Outside && prices.over(at, unit) == Rate::Changes {
+                    let SpanFront { service, measure, evidence, area, .. } = front;
+                    self.add_standing(sums, &Standing { service, measure, evidence, area, unit }, cell, prices.on(at, span.start))?;
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn add_standing(&self, sums: &mut Sums<'_>, standing: &Standing, cell: Cell, rate: Option<Amount>) -> Result<(), Error<R::Error>> {
+        let Standing { service, area, unit, .. } = *standing;
+        let measure = self.measures.get(self.measures.place(standing.measure).map_err(corrupt)?);
+        let evidence = Evidence::from_number(standing.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
+        let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
+        sums.add(&place, self.scope.fit(unit), measure, cell, rate).map_err(|_| Error::Overflow)
+    }
+}
+
+/// The days of a span. Days that no entry has are no key of ours.
+fn span(front: &SpanFront) -> Result<Span, Corrupt> {
+    let SpanFront { start, end, .. } = *front;
+    if EARLIEST.0 <= start && start < end && end <= LATEST.0 { Ok(Span { start: Date(start), end: Date(end) }) } else { Err(Corrupt("key")) }
 }

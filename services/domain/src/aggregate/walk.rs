@@ -131,6 +131,56 @@ impl Front for CubeFront {
     }
 }
 
+/// Of the cells of the cube by exact span. The days are not sought: what lies in the period, the span's unit says, not its days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SpanFront {
+    pub service: u32,
+    pub measure: u32,
+    pub evidence: u8,
+    pub area: u32,
+    pub start: i32,
+    pub end: i32,
+}
+
+impl Front for SpanFront {
+    const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, area: 0, start: i32::MIN, end: i32::MIN };
+
+    fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
+        let (service, measure, evidence, area) = (take.be32()?, take.be32()?, take.byte()?, take.be32()?);
+        Ok(Self { service, measure, evidence, area, start: take.ordered()?, end: take.ordered()? })
+    }
+
+    fn put(&self, key: &mut Key) {
+        key.be32(self.service).be32(self.measure).byte(self.evidence).be32(self.area).day(self.start).day(self.end);
+    }
+
+    fn least(&self, scope: &Scope) -> Option<Self> {
+        let service = scope.services().least(self.service)?;
+        if service > self.service {
+            return Some(Self { service, ..Self::LEAST });
+        }
+        let next_service = || service.checked_add(1).map(|service| Self { service, ..Self::LEAST });
+        let Some(measure) = scope.least_measure(self.measure) else {
+            return next_service();
+        };
+        if measure > self.measure {
+            return Some(Self { service, measure, ..Self::LEAST });
+        }
+        let Some(evidence) = scope.least_evidence(self.evidence) else {
+            return measure.checked_add(1).map_or_else(next_service, |measure| Some(Self { service, measure, ..Self::LEAST }));
+        };
+        if evidence > self.evidence {
+            return Some(Self { service, measure, evidence, ..Self::LEAST });
+        }
+        match scope.areas().least(self.area) {
+            Some(area) if area == self.area => Some(*self),
+            Some(area) => Some(Self { service, measure, evidence, area, ..Self::LEAST }),
+            // Evidence has five grades.
+            None => Some(Self { service, measure, evidence: evidence + 1, ..Self::LEAST }),
+        }
+    }
+}
+
 /// Of the counts of exchanges by home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HomeFront {

@@ -68,6 +68,29 @@ impl CubeKey {
     }
 }
 
+/// A cell of the cube by exact span, in the order of the stored keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SpanKey {
+    service: u32,
+    measure: u32,
+    evidence: u8,
+    area: u32,
+    start: Date,
+    end: Date,
+}
+
+impl SpanKey {
+    fn of(posting: &Posting) -> Self {
+        let Posting { service, measure, area, occurred, .. } = *posting;
+        Self { service, measure, evidence: posting.evidence as u8, area, start: occurred.start, end: occurred.end }
+    }
+
+    /// Appends it.
+    pub(super) fn put(&self, key: &mut Key) {
+        key.be32(self.service).be32(self.measure).byte(self.evidence).be32(self.area).day(self.start.0).day(self.end.0);
+    }
+}
+
 /// Where exchanges are counted: home, state and first day, or home and latency.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct HomeKey {
@@ -129,6 +152,7 @@ pub(super) struct Cells {
     pub(super) days: Sums<CubeKey>,
     /// AreaCell, and MonthCell by summing it.
     pub(super) months: Sums<CubeKey>,
+    pub(super) spans: Sums<SpanKey>,
     pub(super) homes: Sums<HomeKey>,
     pub(super) latencies: Sums<HomeKey>,
     /// By measure, period and actor.
@@ -140,10 +164,13 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Changes both roll-ups of a posting.
+    /// Changes the cube's roll-ups of a posting. What is no longer than a day is under its day: no span need be kept.
     pub(super) fn cube(&mut self, posting: &Posting, change: Cell, recorded: Recorded) {
         self.days.add(CubeKey::of(posting, posting.occurred.unit(Grain::Day), 0, recorded.day), change);
         self.months.add(CubeKey::of(posting, posting.occurred.unit(Grain::Month), posting.area, recorded.month), change);
+        if posting.occurred.start != posting.occurred.end {
+            self.spans.add(SpanKey::of(posting), change);
+        }
     }
 
     /// An exchange is counted otherwise than before.

@@ -186,6 +186,10 @@ fn write_cells(cells: Cells, writer: &mut Writer<'_>) {
         key.put_area(key.put_cell(writer.key(Table::AreaCell)));
         writer.merge(Table::AreaCell, |out| change.encode(out));
     }
+    for (key, change) in cells.spans.sorted() {
+        key.put(writer.key(Table::SpanCell));
+        writer.merge(Table::SpanCell, |out| change.encode(out));
+    }
     for (key, change) in cells.homes.sorted() {
         home_key(Table::HomeCell, &key, writer).byte(key.state).day(key.days);
         writer.merge(Table::HomeCell, |out| change.encode(out));

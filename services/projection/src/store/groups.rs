@@ -50,7 +50,7 @@ impl Group {
             Index => Self::Index,
             NameByText | NameByNumber | Definition | Suspense | Waiting | Verdict | Outcome => Self::Names,
             Exchange | ExchangePage => Self::Exchanges,
-            DayCell | DayJournal | MonthCell | AreaCell | HomeCell | LatencyCell | PledgeCell => Self::Cells,
+            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | PledgeCell => Self::Cells,
             ActorTotal | Fulfilment => Self::Totals,
             Participants => Self::Participants,
             Statement => Self::Statements,
