@@ -1,8 +1,7 @@
 //! A book as an auditor checks it, by the formula in frame.proto and nothing else.
 
-use prost::Message;
 use sha2::{Digest, Sha256};
-use tandem_proto::v1::{Entry, Facts, Record};
+use tandem_proto::v1::{Entry, Record};
 
 /// The 74 bytes that stand for a record in its book.
 pub fn commitment(record: &Record, book_time_us: u64) -> Vec<u8> {
@@ -61,14 +60,4 @@ pub fn verify(entries: &[Entry]) -> Result<(), String> {
         book_time_us = entry.book_time_us;
     }
     Ok(())
-}
-
-/// The event that a record keeps, as it would go over the wire.
-pub fn event_bytes(record: &Record) -> Vec<u8> {
-    crate::events::Parts { envelope: record.envelope.clone(), facts: record.facts.clone(), person: record.person.clone() }.event()
-}
-
-/// A record's facts, if they can be read.
-pub fn facts(record: &Record) -> Option<Facts> {
-    Facts::decode(record.facts.as_slice()).ok()
 }

@@ -60,8 +60,13 @@ fn scope(random: &mut Random, councils: Vec<String>, of_exchanges: bool) -> Scop
 
 /// Days, or whole calendar units.
 fn period(random: &mut Random) -> (String, String) {
-    let units =
-        [("2025-01-01", "2025-03-31"), ("2025-01-01", "2025-12-31"), ("2024-12-01", "2025-01-31"), ("2025-02-01", "2025-02-28"), ("1900-01-01", "2024-12-31")];
+    let units = [
+        ("2025-01-01", "2025-03-31"),
+        ("2025-01-01", "2025-12-31"),
+        ("2024-12-01", "2025-01-31"),
+        ("2025-02-01", "2025-02-28"),
+        ("1900-01-01", "2024-12-31"),
+    ];
     if random.percent(50) {
         let (start, end) = *random.pick(&units);
         return (start.into(), end.into());

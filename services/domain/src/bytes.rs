@@ -142,10 +142,18 @@ impl<'a> Take<'a> {
 
     /// A signed varint day, of the years 0 to 9999: no arithmetic on it overflows.
     pub fn day(&mut self) -> Result<Date, Corrupt> {
-        match self.narrow()? {
-            day @ -719_528..=2_932_896 => Ok(Date(day)),
-            _ => Err(self.corrupt()),
-        }
+        let day = self.narrow()?;
+        self.calendar(day)
+    }
+
+    /// A day of those years as [`put_ordered`] wrote it.
+    pub fn ordered_day(&mut self) -> Result<Date, Corrupt> {
+        let day = self.ordered()?;
+        self.calendar(day)
+    }
+
+    fn calendar(&self, day: i32) -> Result<Date, Corrupt> {
+        if (-719_528..=2_932_896).contains(&day) { Ok(Date(day)) } else { Err(self.corrupt()) }
     }
 
     /// Text up to a zero byte, which is taken too; all of the rest if there is none.

@@ -137,7 +137,9 @@ impl Table {
     pub fn merge(self) -> Option<Merge> {
         use Table::*;
         match self {
-            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | ActorTotal | PledgeCell | Fulfilment => Some(Merge::Add),
+            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | ActorTotal | PledgeCell | Fulfilment => {
+                Some(Merge::Add)
+            }
             Participants => Some(Merge::Bitmap),
             _ => None,
         }

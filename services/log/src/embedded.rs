@@ -6,7 +6,7 @@
 //!  read, wait ◀───────────────────────────────────────────────────┘ up to the end
 //! ```
 //!
-//! **After a failed commit** (a full or a broken disk) the log takes no more appends until it is opened again. Whether a commit whose
+//! **After a failed commit** or trim (a full or a broken disk) the log takes no more of either until it is opened again. Whether one whose
 //! fsync failed is durable cannot be found out by trying again: the operating system may have dropped the pages and forgotten that it
 //! did. So nothing that could rest on it is acknowledged; readers do not see it either, until reopening has shown what is there and made
 //! that durable.

@@ -16,7 +16,7 @@ fn unit_of(day: &str, grain: &str) -> String {
     match grain {
         "day" => day.to_owned(),
         "month" => day[..7].to_owned(),
-        "quarter" => format!("{}-Q{}", &day[..4], (number(&day[5..7]) + 2) / 3),
+        "quarter" => format!("{}-Q{}", &day[..4], number(&day[5..7]).div_ceil(3)),
         _ => day[..4].to_owned(),
     }
 }

@@ -104,8 +104,8 @@ impl Prices {
 }
 
 fn find<'a>(council: &'a Council, asked: &ValuationRef) -> Option<&'a ValuationPublished> {
-    let published = council.definitions.iter().filter(|((kind, id, _), _)| *kind == 5 && *id == asked.id);
-    let (_, sequence) = published.filter(|((_, _, at), _)| asked.version == 0 || *at == version(asked.version)).next_back()?;
+    let mut published = council.definitions.iter().filter(|((kind, id, _), _)| *kind == 5 && *id == asked.id);
+    let (_, sequence) = published.rfind(|((_, _, at), _)| asked.version == 0 || *at == version(asked.version))?;
     match council.entry(*sequence).body.as_ref()? {
         Body::ValuationPublished(valuation) => Some(valuation),
         _ => None,
@@ -114,10 +114,10 @@ fn find<'a>(council: &'a Council, asked: &ValuationRef) -> Option<&'a ValuationP
 
 /// The rate for a measure on a day.
 fn rate_of<'a>(valuation: &'a ValuationPublished, measure: &str, day: &str) -> Option<&'a Rate> {
-    let rates = valuation.rates.iter().filter(|rate| rate.measure == measure);
+    let mut rates = valuation.rates.iter().filter(|rate| rate.measure == measure);
     match valuation.basis == ValuationBasis::Dated as i32 {
         true => rates.filter(|rate| rate.effective_from.as_str() <= day).max_by_key(|rate| rate.effective_from.clone()),
-        false => rates.last(),
+        false => rates.next_back(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The value question, answered by going over every live entry and every exchange.
 
+use super::Model;
 use super::calendar::{day_number, unit, unit_span};
 use super::council::{Council, Exchange};
 use super::entry::Entry;
 use super::money::{Amount, Prices};
-use super::Model;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_proto::v1::{Dimension, EvidenceGrade, QueryValueRequest, Scope, Side};
 

@@ -128,6 +128,8 @@ pub struct Views {
     pub month_cells: BTreeMap<Key<4>, Cell>,
     /// As `month_cells`, and area, and the month of the effect.
     pub area_cells: BTreeMap<Key<6>, Cell>,
+    /// Service, measure, evidence, area, first day, last day: of what is longer than a day.
+    pub span_cells: BTreeMap<Key<6>, Cell>,
     /// Service, unit, area, state, first day: exchanges.
     pub homes: BTreeMap<Key<5>, i64>,
     /// Service, unit, area, days: two-sided exchanges.
@@ -275,6 +277,10 @@ impl Views {
         add(self.day_cells.entry([service.clone(), measure.clone(), evidence.clone(), day.clone()]).or_default());
         add(self.day_journal.entry([service.clone(), measure.clone(), evidence.clone(), day, utc_day(book_time_us)]).or_default());
         add(self.month_cells.entry([service.clone(), measure.clone(), evidence.clone(), month.clone()]).or_default());
+        if entry.start != entry.end {
+            let key = [service.clone(), measure.clone(), evidence.clone(), given.area.to_owned(), entry.start.clone(), entry.end.clone()];
+            add(self.span_cells.entry(key).or_default());
+        }
         add(self.area_cells.entry([service, measure, evidence, month, given.area.to_owned(), utc_month(book_time_us)]).or_default());
     }
 
@@ -297,7 +303,8 @@ impl Views {
                 }
             }
             Body::PledgeMade(p) => {
-                let key = [p.service.clone(), p.measure.clone(), unit(&p.period_start, last(&p.period_start, &p.period_end), "month"), p.area.clone()];
+                let key =
+                    [p.service.clone(), p.measure.clone(), unit(&p.period_start, last(&p.period_start, &p.period_end), "month"), p.area.clone()];
                 add(self.pledges.entry(key).or_default(), p.quantity);
             }
             Body::OutcomeObserved(o) => {
@@ -315,6 +322,7 @@ impl Views {
         self.day_journal.retain(|_, cell| *cell != Cell::default());
         self.month_cells.retain(|_, cell| *cell != Cell::default());
         self.area_cells.retain(|_, cell| *cell != Cell::default());
+        self.span_cells.retain(|_, cell| *cell != Cell::default());
     }
 }
 

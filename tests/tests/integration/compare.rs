@@ -16,7 +16,8 @@ pub async fn model_of(channel: &Channel, councils: &[String]) -> Model {
     for council in councils {
         let entries = read_book(channel, council).await.unwrap();
         book::verify(&entries).unwrap_or_else(|error| panic!("book of {council}: {error}"));
-        let size = query(channel).get_status(v1::GetStatusRequest { councils: vec![council.clone()], ..Default::default() }).await.unwrap().into_inner();
+        let size =
+            query(channel).get_status(v1::GetStatusRequest { councils: vec![council.clone()], ..Default::default() }).await.unwrap().into_inner();
         let reflected = size.councils.first().and_then(|status| status.reflects.as_ref()).map_or(0, |reflects| reflects.entries);
         assert_eq!(entries.len() as u64, reflected, "entries of {council} as the status has them");
         for entry in &entries {
@@ -123,11 +124,16 @@ macro_rules! pages {
 }
 
 async fn exchanges(channel: &Channel, council: &Council) {
-    let request = v1::ListExchangesRequest { council: council.code.clone(), page_size: 3, ..Default::default() };
+    let request = v1::ListExchangesRequest {
+        council: council.code.clone(),
+        page_size: (3 + council.exchanges.len() as u32 / 20).min(1_000),
+        ..Default::default()
+    };
     let listed = pages!(channel, list_exchanges, request, exchanges);
     let ours: Vec<_> = council.exchanges.keys().map(|id| model::exchange(council, id).unwrap()).collect();
     same_list("exchange", &ours.iter().map(|(exchange, _)| exchange.clone()).collect::<Vec<_>>(), &listed);
-    for (exchange, postings) in ours {
+    let share = ours.len().div_ceil(300).max(1);
+    for (exchange, postings) in ours.into_iter().step_by(share) {
         let request = v1::GetExchangeRequest { council: council.code.clone(), exchange: exchange.id.clone(), page_size: 7, ..Default::default() };
         let first = query(channel).get_exchange(request.clone()).await.unwrap().into_inner();
         assert_eq!(Some(&exchange), first.exchange.as_ref());
@@ -169,10 +175,12 @@ async fn statements(channel: &Channel, council: &Council) {
 
 async fn suspense(channel: &Channel, council: &Council) {
     let suspended = |reasons: &[i32]| -> Vec<_> {
-        let fits = |entry: &&model::Entry| matches!(&entry.state, State::Suspended(reason, _) if reasons.is_empty() || reasons.contains(&(*reason as i32)));
+        let fits =
+            |entry: &&model::Entry| matches!(&entry.state, State::Suspended(reason, _) if reasons.is_empty() || reasons.contains(&(*reason as i32)));
         council.entries.iter().filter(fits).map(model::status).collect()
     };
-    for reasons in [vec![], vec![SuspenseReason::Conflict as i32], vec![SuspenseReason::UnknownTarget as i32, SuspenseReason::UnknownMeasure as i32]] {
+    for reasons in [vec![], vec![SuspenseReason::Conflict as i32], vec![SuspenseReason::UnknownTarget as i32, SuspenseReason::UnknownMeasure as i32]]
+    {
         let ours = suspended(&reasons);
         let request = v1::ListSuspenseRequest { council: council.code.clone(), reasons, page_size: 5, ..Default::default() };
         let total = query(channel).list_suspense(request.clone()).await.unwrap().into_inner().total;

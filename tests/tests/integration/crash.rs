@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tandem_proto::v1::Record;
 use tandem_tests::client::{Gateway, batch_request, connect, numbered, record_request};
 use tandem_tests::events::{Generator, Manner, Parts};
+use tandem_tests::model::Model;
 use tandem_tests::random::{Random, seeds, with_seed};
 use tandem_tests::server::{PATIENCE, Server};
 use tokio::sync::{mpsc, watch};
@@ -52,7 +53,7 @@ impl Ledger {
 async fn killed(random: &mut Random) {
     let data_dir = tempfile::tempdir().unwrap();
     let ledger = Arc::new(Ledger::default());
-    // Where the server is; empty: the clients are to finish what they have begun, and end.
+    // Where the server is.
     let (address, _) = watch::channel(None);
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
@@ -95,6 +96,12 @@ async fn check(channel: &Channel, ledger: &Ledger, random: &mut Random) {
     let councils: Vec<String> = COUNCILS.iter().map(|council| (*council).to_owned()).collect();
     crate::stop::wait_until_folded(channel).await;
     let model = model_of(channel, &councils).await;
+    check_events(&model, ledger);
+    compare_all(channel, &model, random, 60).await;
+}
+
+/// Every entry is an event that was sent, once; every event that was acknowledged is an entry.
+fn check_events(model: &Model, ledger: &Ledger) {
     let (sent, acknowledged) = (ledger.sent.lock().unwrap(), ledger.acknowledged.lock().unwrap());
     for (code, council) in &model.councils {
         let mut entries = BTreeSet::new();
@@ -107,8 +114,6 @@ async fn check(channel: &Channel, ledger: &Ledger, random: &mut Random) {
         assert!(lost.is_empty(), "{} acknowledged events of {code} are lost", lost.len());
         println!("{code}: {} entries, {} acknowledged, {} sent", entries.len(), acknowledged[code].len(), sent[code].len());
     }
-    drop((sent, acknowledged));
-    compare_all(channel, &model, random, 60).await;
 }
 
 fn event_of(record: &Record) -> Vec<u8> {

@@ -151,6 +151,7 @@ fn compare(model: &Views, fold: &Views) {
     same("day journal", &model.day_journal, &fold.day_journal);
     same("month cell", &model.month_cells, &fold.month_cells);
     same("area cell", &model.area_cells, &fold.area_cells);
+    same("span cell", &model.span_cells, &fold.span_cells);
     same("home", &model.homes, &fold.homes);
     same("latency", &model.latencies, &fold.latencies);
     same("statement", &model.statements, &fold.statements);

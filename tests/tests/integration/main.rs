@@ -3,6 +3,7 @@
 mod bad_input;
 mod compare;
 mod crash;
+mod data_sets;
 mod fold;
 mod reads;
 mod stop;

@@ -178,6 +178,13 @@ impl Reader<'_> {
             let recorded = Period { grain: Grain::Month, index: take.ordered().unwrap() }.to_string();
             insert(&mut views.area_cells, [service, measure, evidence, unit, area, recorded], &value);
         }
+        for (key, value) in self.rows(Table::SpanCell) {
+            let mut take = Take::new("SpanCell", &key);
+            let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
+            let (evidence, area) = (take.byte().unwrap().to_string(), self.take_name(NameKind::Area, &mut take));
+            let (start, end) = (take.ordered_day().unwrap().to_string(), take.ordered_day().unwrap().to_string());
+            insert(&mut views.span_cells, [service, measure, evidence, area, start, end], &value);
+        }
     }
 
     fn homes(&self, views: &mut Views) {

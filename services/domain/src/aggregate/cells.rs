@@ -8,7 +8,7 @@ use super::walk::{CubeFront, SpanFront, walk};
 use super::{Asked, Error, corrupt};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
-use crate::date::{Date, EARLIEST, Grain, LATEST, Period, Span};
+use crate::date::{Grain, Span};
 use crate::event::Evidence;
 use crate::metrics::Amount;
 use crate::tables::{Rows, Table};
@@ -22,15 +22,6 @@ enum Told {
     SpansTell,
     /// A rate changes within its unit, and only the entries say when they began.
     EntriesTell,
-}
-
-/// Where a cell stands, as its key has it.
-struct Standing {
-    service: u32,
-    measure: u32,
-    evidence: u8,
-    area: u32,
-    unit: Period,
 }
 
 impl<R: Rows> Asked<'_, R> {
@@ -98,16 +89,15 @@ impl<R: Rows> Asked<'_, R> {
         if cell.is_zero() {
             return Ok(Told::All);
         }
-        let CubeFront { service, measure, evidence, unit, area } = front;
-        let at = self.measures.place(measure).map_err(corrupt)?;
-        let rate = match self.cell_prices().map(|prices| prices.over(at, unit)) {
+        let at = self.measures.place(front.measure).map_err(corrupt)?;
+        let rate = match self.cell_prices().map(|prices| prices.over(at, front.unit)) {
             None | Some(Rate::Unpriced) => None,
             Some(Rate::One(amount)) => Some(amount),
-            // A month holds single days too, but in the roll-up by day.
-            Some(Rate::Changes) if unit.grain == Grain::Month && table != Table::DayCell => return Ok(Told::EntriesTell),
+            // In the roll-up by day a month holds longer entries only; in the others it holds single days too.
+            Some(Rate::Changes) if front.unit.grain == Grain::Month && table != Table::DayCell => return Ok(Told::EntriesTell),
             Some(Rate::Changes) => return Ok(Told::SpansTell),
         };
-        self.add_standing(sums, &Standing { service, measure, evidence, area, unit }, cell, rate)?;
+        self.add_at(sums, at, front, cell, rate)?;
         Ok(Told::All)
     }
 
@@ -118,29 +108,25 @@ impl<R: Rows> Asked<'_, R> {
         };
         walk(self.rows, Table::SpanCell, self.council, &self.scope, |front: SpanFront, _, value| {
             let cell = Cell::decode(value).map_err(corrupt)?;
-            if !cell.is_zero() {
-                let span = span(&front).map_err(corrupt)?;
-                let (at, unit) = (self.measures.place(front.measure).map_err(corrupt)?, span.unit(Grain::Day));
-                if self.scope.fit(unit) != Fit::Outside && prices.over(at, unit) == Rate::Changes {
-                    let SpanFront { service, measure, evidence, area, .. } = front;
-                    self.add_standing(sums, &Standing { service, measure, evidence, area, unit }, cell, prices.on(at, span.start))?;
-                }
+            if cell.is_zero() {
+                return Ok(true);
+            }
+            let span = Span { start: front.start, end: front.end };
+            let (at, unit) = (self.measures.place(front.measure).map_err(corrupt)?, span.unit(Grain::Day));
+            if self.scope.fit(unit) != Fit::Outside && prices.over(at, unit) == Rate::Changes {
+                let SpanFront { service, measure, evidence, area, .. } = front;
+                self.add_at(sums, at, CubeFront { service, measure, evidence, unit, area }, cell, prices.on(at, span.start))?;
             }
             Ok(true)
         })
     }
 
-    fn add_standing(&self, sums: &mut Sums<'_>, standing: &Standing, cell: Cell, rate: Option<Amount>) -> Result<(), Error<R::Error>> {
-        let Standing { service, area, unit, .. } = *standing;
-        let measure = self.measures.get(self.measures.place(standing.measure).map_err(corrupt)?);
-        let evidence = Evidence::from_number(standing.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
+    /// Adds a cell of the measure at a place.
+    fn add_at(&self, sums: &mut Sums<'_>, at: usize, front: CubeFront, cell: Cell, rate: Option<Amount>) -> Result<(), Error<R::Error>> {
+        let CubeFront { service, area, unit, .. } = front;
+        let measure = self.measures.get(at);
+        let evidence = Evidence::from_number(front.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
         let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
         sums.add(&place, self.scope.fit(unit), measure, cell, rate).map_err(|_| Error::Overflow)
     }
-}
-
-/// The days of a span. Days that no entry has are no key of ours.
-fn span(front: &SpanFront) -> Result<Span, Corrupt> {
-    let SpanFront { start, end, .. } = *front;
-    if EARLIEST.0 <= start && start < end && end <= LATEST.0 { Ok(Span { start: Date(start), end: Date(end) }) } else { Err(Corrupt("key")) }
 }

@@ -37,11 +37,12 @@ pub(super) struct Plan {
     pub actors: Actors,
 }
 
-/// The cheapest exact rows. Rates that change within a cell's unit show only once the cell is met: then entries are read after all.
+/// The cheapest exact rows. Where a rate changes within the unit of a cell, which shows only once the cell is met, the spans of what is
+/// longer than a day are read besides; where single days are wanted of an area's month, entries are read after all.
 pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
     let cheapest = |all: &[Source]| all.iter().copied().find(|source| asked.is_exact_by(*source)).unwrap_or(Source::Entries);
     let quantities = match asked.rates_change_within_months() {
-        // The roll-up by month would meet such a cell at once; that by day may not.
+        // A month's cell does not tell its days apart.
         true => cheapest(&[Source::Days, Source::Areas]),
         false => cheapest(&[Source::Months, Source::Days, Source::Areas]),
     };

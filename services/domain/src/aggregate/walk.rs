@@ -3,7 +3,7 @@
 use super::scope::Scope;
 use super::{Error, corrupt, read};
 use crate::bytes::{Corrupt, Take};
-use crate::date::{Grain, Period};
+use crate::date::{Date, Grain, Period};
 use crate::tables::{Key, Rows, Table};
 
 /// Rows to read over before it is cheaper to seek.
@@ -82,6 +82,25 @@ pub(super) struct CubeFront {
 
 const LEAST_UNIT: Period = Period { grain: Grain::Day, index: i32::MIN };
 
+/// The least service, measure and evidence that are not less and that the scope may let through.
+fn least_what(scope: &Scope, (service, measure, evidence): (u32, u32, u8)) -> Option<(u32, u32, u8)> {
+    let least = scope.services().least(service)?;
+    if least > service {
+        return Some((least, 0, 0));
+    }
+    let next_service = || service.checked_add(1).map(|service| (service, 0, 0));
+    let Some(least) = scope.least_measure(measure) else {
+        return next_service();
+    };
+    if least > measure {
+        return Some((service, least, 0));
+    }
+    match scope.least_evidence(evidence) {
+        Some(evidence) => Some((service, measure, evidence)),
+        None => measure.checked_add(1).map_or_else(next_service, |measure| Some((service, measure, 0))),
+    }
+}
+
 impl Front for CubeFront {
     const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, unit: LEAST_UNIT, area: 0 };
 
@@ -100,21 +119,10 @@ impl Front for CubeFront {
     }
 
     fn least(&self, scope: &Scope) -> Option<Self> {
-        let service = scope.services().least(self.service)?;
-        if service > self.service {
-            return Some(Self { service, ..Self::LEAST });
-        }
-        let next_service = || service.checked_add(1).map(|service| Self { service, ..Self::LEAST });
-        let Some(measure) = scope.least_measure(self.measure) else {
-            return next_service();
-        };
-        if measure > self.measure {
-            return Some(Self { service, measure, ..Self::LEAST });
-        }
-        let Some(evidence) = scope.least_evidence(self.evidence) else {
-            return measure.checked_add(1).map_or_else(next_service, |measure| Some(Self { service, measure, ..Self::LEAST }));
-        };
-        if evidence > self.evidence {
+        let what = (self.service, self.measure, self.evidence);
+        let least = least_what(scope, what)?;
+        let (service, measure, evidence) = least;
+        if least > what {
             return Some(Self { service, measure, evidence, ..Self::LEAST });
         }
         let Some(unit) = scope.least_unit(self.unit) else {
@@ -138,38 +146,27 @@ pub(super) struct SpanFront {
     pub measure: u32,
     pub evidence: u8,
     pub area: u32,
-    pub start: i32,
-    pub end: i32,
+    pub start: Date,
+    pub end: Date,
 }
 
 impl Front for SpanFront {
-    const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, area: 0, start: i32::MIN, end: i32::MIN };
+    const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, area: 0, start: Date(i32::MIN), end: Date(i32::MIN) };
 
     fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
         let (service, measure, evidence, area) = (take.be32()?, take.be32()?, take.byte()?, take.be32()?);
-        Ok(Self { service, measure, evidence, area, start: take.ordered()?, end: take.ordered()? })
+        Ok(Self { service, measure, evidence, area, start: take.ordered_day()?, end: take.ordered_day()? })
     }
 
     fn put(&self, key: &mut Key) {
-        key.be32(self.service).be32(self.measure).byte(self.evidence).be32(self.area).day(self.start).day(self.end);
+        key.be32(self.service).be32(self.measure).byte(self.evidence).be32(self.area).day(self.start.0).day(self.end.0);
     }
 
     fn least(&self, scope: &Scope) -> Option<Self> {
-        let service = scope.services().least(self.service)?;
-        if service > self.service {
-            return Some(Self { service, ..Self::LEAST });
-        }
-        let next_service = || service.checked_add(1).map(|service| Self { service, ..Self::LEAST });
-        let Some(measure) = scope.least_measure(self.measure) else {
-            return next_service();
-        };
-        if measure > self.measure {
-            return Some(Self { service, measure, ..Self::LEAST });
-        }
-        let Some(evidence) = scope.least_evidence(self.evidence) else {
-            return measure.checked_add(1).map_or_else(next_service, |measure| Some(Self { service, measure, ..Self::LEAST }));
-        };
-        if evidence > self.evidence {
+        let what = (self.service, self.measure, self.evidence);
+        let least = least_what(scope, what)?;
+        let (service, measure, evidence) = least;
+        if least > what {
             return Some(Self { service, measure, evidence, ..Self::LEAST });
         }
         match scope.areas().least(self.area) {

@@ -70,5 +70,5 @@ fn the_next_entry_of_a_full_exchange_waits_for_room() {
     assert_eq!((row.live(), row.pages as usize, row.postings.len()), (EXCHANGE_LIVE_MAX, 65_539 / PAGE_POSTINGS, 65_539 % PAGE_POSTINGS));
     assert_eq!(memory.len(Table::ExchangePage), row.pages as usize);
     let days = show::show(&memory, &late, "days");
-    assert_eq!(days[0], "tutoring helping SelfReported 2025-03-01: 65550 in 65536, matched 65542 in 65535");
+    assert_eq!(days[0], "tutoring helping SelfReported 2025-03-01: 65550 in 65536, 2 with an actor, matched 65542 in 65535");
 }

@@ -1,6 +1,6 @@
 //! What can be looked at in a scenario: a subject is one or two tables, shown in words. Entries are `#` and their sequence.
 //!
-//! `book counts suspense verdicts catalogue exchanges postings homes days journal months areas statements participants totals pledges
+//! `book counts suspense verdicts catalogue exchanges postings homes days journal months areas spans statements participants totals pledges
 //! outcomes`
 
 use crate::language::{COUNCIL, Letterbox};
@@ -31,6 +31,7 @@ pub fn show(memory: &Memory, letterbox: &Letterbox, subject: &str) -> Vec<String
         "journal" => show.each(Table::DayJournal, |key, row| show.cube(key, row, Table::DayJournal)),
         "months" => show.each(Table::MonthCell, |key, row| show.cube(key, row, Table::MonthCell)),
         "areas" => show.each(Table::AreaCell, |key, row| show.cube(key, row, Table::AreaCell)),
+        "spans" => show.each(Table::SpanCell, |key, row| show.span(key, row)),
         "statements" => show.each(Table::Statement, |key, row| show.line(key, row)),
         "participants" => show.each(Table::Participants, |key, row| show.participants(key, row)),
         "totals" => show.each(Table::ActorTotal, |key, row| show.total(key, row)),
@@ -184,6 +185,14 @@ impl<'a> Show<'a> {
             _ => String::new(),
         };
         format!("{service} {measure} {evidence:?} {period}{area}{recorded}: {}", cell(row))
+    }
+
+    fn span(&self, key: &mut Take<'_>, row: &[u8]) -> String {
+        let (service, measure) = (self.service(key), self.measure(key));
+        let evidence = Evidence::from_number(key.byte().unwrap()).unwrap();
+        let area = self.area(key);
+        let (start, end) = (key.ordered_day().unwrap(), key.ordered_day().unwrap());
+        format!("{service} {measure} {evidence:?} {area} {start}..{end}: {}", cell(row))
     }
 
     fn line(&self, key: &mut Take<'_>, row: &[u8]) -> String {

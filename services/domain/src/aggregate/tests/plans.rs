@@ -25,21 +25,15 @@ fn history() -> Vec<Event> {
     events.extend(SERVICES.map(Event::Service));
     for day in 0..730 {
         for (at, service) in SERVICES.into_iter().enumerate() {
-            events.push(Event::Gift(Gift {
-                id: 1 + day * 10 + at as u128,
-                side: Side::Citizen,
-                service,
-                measure: "helping",
-                quantity: 1,
-                area: "ward:1",
-                exchange: String::new(),
-                evidence: 1,
-                occurred: Span::day(Date(19_723 + day as i32)),
-                party: "ana".to_owned(),
-            }));
+            events.push(gift(1 + day * 10 + at as u128, service, Span::day(Date(19_723 + day as i32))));
         }
     }
     events
+}
+
+fn gift(id: u128, service: &'static str, occurred: Span) -> Event {
+    let (side, measure, area, exchange, party) = (Side::Citizen, "helping", "ward:1", String::new(), "ana".to_owned());
+    Event::Gift(Gift { id, side, service, measure, quantity: 1, area, exchange, evidence: 1, occurred, party })
 }
 
 fn question(group_by: &[Dimension], start: &str, end: &str) -> Question {
@@ -142,4 +136,32 @@ fn who_took_part_in_whole_months_is_read_from_roll_ups_only() {
     // Where bitmaps do not do, statements say who it was; how many had an actor, the cells still say.
     let (entries, areas) = ask(question(&[Dimension::Area, Dimension::Month], "", ""));
     assert_eq!((entries, areas.keys().copied().collect::<Vec<_>>()), (4_380, vec![Table::AreaCell, Table::Statement]));
+}
+
+#[test]
+fn what_is_longer_than_a_day_is_priced_by_its_span() {
+    let mut events = history();
+    let long = [("2024-01-01", "2024-12-31"), ("2025-01-01", "2025-12-31"), ("2025-09-30", "2025-10-30"), ("2025-10-20", "2025-10-25")];
+    let span = |(start, end)| Span { start: Date::parse(start).unwrap(), end: Date::parse(end).unwrap() };
+    events.extend((100_000..).zip(long).map(|(id, days)| gift(id, "a", span(days))));
+    let rows = folded(&events);
+    let needs = Needs { cells: true, participants: true, ..Needs::default() };
+    let ask = |group_by: &[Dimension], id: &str| {
+        let valuation = (!id.is_empty()).then(|| ValuationAsked { id: id.into(), version: None });
+        let (entries, mut visited) = visited(&rows, &Question { needs, valuation, ..question(group_by, "", "") });
+        assert_eq!(entries, 4_384);
+        visited.retain(|table, _| !matches!(table, Table::Participants | Table::Statement));
+        let spans = visited.remove(&Table::SpanCell).unwrap_or_default();
+        (visited.into_keys().collect::<Vec<_>>(), spans)
+    };
+    use Dimension::*;
+    // On first days of months: inside the years, and inside no month.
+    assert_eq!(ask(&[Month], ""), (vec![Table::MonthCell], 0));
+    assert_eq!(ask(&[Month], "april"), (vec![Table::MonthCell], 4));
+    assert_eq!(ask(&[Area, Month], "april"), (vec![Table::AreaCell], 4));
+    // Inside October.
+    assert_eq!(ask(&[Month], "october"), (vec![Table::DayCell], 4));
+    assert_eq!(ask(&[Day], "october"), (vec![Table::DayCell], 4));
+    // Days of an area, only entries tell.
+    assert_eq!(ask(&[Area, Month], "october"), (vec![Table::Entry, Table::AreaCell], 0));
 }

@@ -151,7 +151,7 @@ impl Chance {
         }
         (filters.start, filters.end) = self.period();
         let valuation = (!self.one_in(3)).then(|| {
-            let (id, version) = self.pick(&[("dated", None), ("dated", Some(1)), ("dated", Some(2)), ("constant", None)]);
+            let (id, version) = self.pick(&[("dated", None), ("dated", Some(1)), ("dated", Some(2)), ("monthly", Some(1)), ("constant", None)]);
             ValuationAsked { id: id.to_owned(), version }
         });
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
@@ -184,8 +184,23 @@ fn valuations() -> Vec<Event> {
         rate("sorted", 1_000, 131, "2025-03-20"),
         rate("teaching", 7, 990, "2024-01-01"),
     ];
+    // Only on first days of months: inside quarters and years, and between them.
+    let monthly = vec![
+        rate("help", 60, 1_144, "2024-12-01"),
+        rate("help", 60, 1_221, "2025-02-01"),
+        rate("help", 50, 1_300, "2025-04-01"),
+        rate("help-back", 60, 900, "2025-05-01"),
+        rate("sorted", 1_000, 126, "2025-01-01"),
+        rate("reports", 3, 40, "2025-03-01"),
+        rate("teaching", 7, 990, "2025-06-01"),
+    ];
     let constant = vec![rate("help", 60, 1_221, ""), rate("sorted", 9, 14, ""), rate("teaching", 60, 3_000, ""), rate("dollars", 1, 80, "")];
-    vec![Event::Valuation("dated", 1, dated), Event::Valuation("dated", 2, newer), Event::Valuation("constant", 10, constant)]
+    vec![
+        Event::Valuation("dated", 1, dated),
+        Event::Valuation("dated", 2, newer),
+        Event::Valuation("monthly", 1, monthly),
+        Event::Valuation("constant", 10, constant),
+    ]
 }
 
 /// How often each plan was compared.
