@@ -29,7 +29,7 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             buffers_bytes: 384 << 20,
             round_bytes: 16 << 20,
-            round_records: 32_768,
+            round_records: 131_072,
             round_cures: 8_192,
             trim_after_bytes: None,
             reads_max: 8,
