@@ -56,7 +56,9 @@ pub enum Error {
         why: String,
     },
     /// The storage failed while it was used.
-    #[error("the projection's storage failed ({0}): mend that, then restart")]
+    #[error(
+        "the projection's storage failed ({0}): if the disk is full, make room and restart; if a file is damaged, restore the directory from a backup, or move it away to fold the log again"
+    )]
     Storage(String),
     /// A row is not what was written.
     #[error("the projection is damaged: {0}; `tandem rebuild` folds the views again, and if that finds the same, restore it from a backup")]

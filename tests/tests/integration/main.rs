@@ -8,3 +8,4 @@ mod fold;
 mod reads;
 mod stop;
 mod stored;
+mod workspace;

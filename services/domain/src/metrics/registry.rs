@@ -65,7 +65,8 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: "co_produced_value",
         definition: "Σ quantity × rate over the contributions and state inputs of two-sided exchanges: those in which, in the whole council, both \
-            sides have an entry that has its effect. Rates, rounding and missing prices as in citizen_value; coverage is of matched entries.",
+            sides have an entry that has its effect. Rates and rounding as in citizen_value. No value if nothing in scope has a price; 0 if something has and nothing is matched. \
+            Coverage is of matched entries.",
         unit: MINOR,
         denominator: "",
         needs: VALUE,
@@ -144,8 +145,8 @@ pub const ALL: &[Metric] = &[
     },
     Metric {
         name: "participants",
-        definition: "Distinct actors with a contribution that has its effect. Contributions without an actor count in coverage only; if none has an \
-            actor there is no value. Over several councils the sum of theirs: an actor of two councils counts twice. Exact.",
+        definition: "Distinct actors with a contribution that has its effect. Contributions without an actor count in coverage only; if there are \
+            contributions and none has an actor there is no value. Over several councils the sum of theirs: an actor of two councils counts twice. Exact.",
         unit: "{actor}",
         denominator: "",
         needs: PARTICIPANTS,

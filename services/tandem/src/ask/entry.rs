@@ -146,7 +146,7 @@ impl Entry {
 
 /// Entries for people.
 pub fn table(entries: &[Entry]) -> Table {
-    let mut table = Table::new().right("entry").left("occurred").left("source").left("event").left("what").left("state").left("");
+    let mut table = Table::new().right("entry").left("occurred").left("source").left("event").left("what").left("state").left("because of");
     for entry in entries {
         table.row(vec![
             entry.sequence.to_string(),
