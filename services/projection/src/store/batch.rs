@@ -11,8 +11,8 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(families: [&'a ColumnFamily; GROUPS.len()]) -> Self {
-        Self { families, batch: WriteBatch::default() }
+    pub(super) fn new(families: [&'a ColumnFamily; GROUPS.len()], bytes: usize) -> Self {
+        Self { families, batch: WriteBatch::with_capacity_bytes(bytes) }
     }
 
     fn family(&self, table: Table) -> &'a ColumnFamily {

@@ -90,7 +90,12 @@ impl Store {
 
     /// A batch to commit.
     pub fn batch(&self) -> Batch<'_> {
-        Batch::new(GROUPS.map(|group| self.family(group)))
+        self.batch_of(0)
+    }
+
+    /// The same with room for so many bytes: a large batch that grows is copied again and again.
+    pub fn batch_of(&self, bytes: usize) -> Batch<'_> {
+        Batch::new(GROUPS.map(|group| self.family(group)), bytes)
     }
 
     /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], and survives the end of this process before.

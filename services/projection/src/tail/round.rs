@@ -64,7 +64,9 @@ impl<'a> Tail<'a> {
         }
         let parsed = self.lanes.iter().map(|lane| lane.parse(self.lanes.len() as u32)).collect::<Result<Vec<_>, _>>()?;
         let works = self.load(&parsed);
-        let mut batch = self.shared.store.batch();
+        // Rows of an event take about three times its record.
+        let frames_bytes: usize = self.lanes.iter().flat_map(|lane| &lane.frames).map(|frame| frame.bytes.len()).sum();
+        let mut batch = self.shared.store.batch_of(3 * frames_bytes);
         let folded = self.fold(&works, &mut batch)?;
         let advanced = self.advance(&parsed, &folded);
         self.commit(batch, &advanced)?;
