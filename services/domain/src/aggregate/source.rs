@@ -15,6 +15,8 @@ pub(super) enum Source {
     Days,
     /// The roll-up by area and month.
     Areas,
+    /// Its journal, which tells evidence apart.
+    AreaJournal,
     /// The entries themselves.
     Entries,
 }
@@ -43,8 +45,8 @@ pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
     let cheapest = |all: &[Source]| all.iter().copied().find(|source| asked.is_exact_by(*source)).unwrap_or(Source::Entries);
     let quantities = match asked.rates_change_within_months() {
         // A month's cell does not tell its days apart.
-        true => cheapest(&[Source::Days, Source::Areas]),
-        false => cheapest(&[Source::Months, Source::Days, Source::Areas]),
+        true => cheapest(&[Source::Days, Source::Areas, Source::AreaJournal]),
+        false => cheapest(&[Source::Months, Source::Days, Source::Areas, Source::AreaJournal]),
     };
     let actors = [Actors::Years, Actors::Months].into_iter().find(|actors| asked.has_actors_in(*actors)).unwrap_or(Actors::Lines);
     Plan { quantities, actors }
@@ -56,10 +58,12 @@ impl<R: Rows> Asked<'_, R> {
         let grouping = Grouping::new(&self.question.group_by);
         let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
+        let by_evidence = grouping.has(Dimension::Evidence) || self.scope.narrows_evidence();
         match source {
             Source::Months => !by_area && !by_day,
             Source::Days => !by_area,
-            Source::Areas => !by_day,
+            Source::Areas => !by_day && !by_evidence,
+            Source::AreaJournal => !by_day,
             Source::Entries => true,
         }
     }

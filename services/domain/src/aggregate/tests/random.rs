@@ -216,7 +216,7 @@ fn compare(seed: u64, compared: &mut Compared) {
         let (groups, total) = recount.answer(&question);
         let asked = ask(&rows, COUNCIL, &question).unwrap();
         let mut plans = vec![plan(&asked)];
-        for quantities in [Source::Months, Source::Days, Source::Areas, Source::Entries] {
+        for quantities in [Source::Months, Source::Days, Source::Areas, Source::AreaJournal, Source::Entries] {
             for actors in [Actors::Years, Actors::Months, Actors::Lines] {
                 if asked.is_exact_by(quantities) && asked.has_actors_in(actors) {
                     plans.push(Plan { quantities, actors });
@@ -261,7 +261,7 @@ fn every_plan_gives_what_a_recount_gives() {
             }
             // Every combination of sources came to be compared.
             let plans: BTreeSet<_> = compared.keys().cloned().collect();
-            assert_eq!(plans.len(), 12, "{compared:?}");
+            assert_eq!(plans.len(), 15, "{compared:?}");
         }
     }
 }
