@@ -104,7 +104,12 @@ mod tests {
     fn change() -> Change {
         let partial = |keys| ChangePartial { keys, citizen: effects(10), state: effects(20), matched: effects(30) };
         let key = GroupKey { dimension: Dimension::Month, value: "2019".into(), coarser: true, overlaps: true };
-        let from = Answer { groups: vec![Partial { keys: vec![key.clone()], ..Partial::default() }], total: Partial::default(), valuation: None, denominator: 60 };
+        let from = Answer {
+            groups: vec![Partial { keys: vec![key.clone()], ..Partial::default() }],
+            total: Partial::default(),
+            valuation: None,
+            denominator: 60,
+        };
         Change { from, groups: vec![partial(vec![key])], total: partial(vec![]), denominator: 120 }
     }
 
@@ -138,7 +143,14 @@ mod tests {
     fn figures_stand_where_they_belong() {
         let shown = |central: &str| Shown { central: central.into(), low: "l".into(), high: "h".into(), exact: "e".into() };
         let effects = ["1", "2", "3", "4"].map(shown);
-        let figure = ChangeFigure { metric: "state_value", unit: "GBP{minor}".into(), from: None, to: Some(shown("9")), change: Some(shown("10")), effects: Some(effects) };
+        let figure = ChangeFigure {
+            metric: "state_value",
+            unit: "GBP{minor}".into(),
+            from: None,
+            to: Some(shown("9")),
+            change: Some(shown("10")),
+            effects: Some(effects),
+        };
         let message = to_metric_change(figure);
         let central = |amount: &Option<v1::ChangeAmount>| amount.as_ref().map(|amount| amount.central.clone()).unwrap_or_default();
         let v1::MetricChange { from, to, change, quantity, correction, rate, coverage, .. } = &message;

@@ -46,9 +46,11 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
             Failure::Precondition { reason, subject: format!("valuation {id}"), description }
         }
         aggregate::Error::NotFolded { .. } => Failure::Unavailable { why: format!("{council}: {error}"), retry_after: REFOLD },
-        aggregate::Error::Currencies(..) => {
-            Failure::Precondition { reason: "DIFFERENT_CURRENCIES", subject: "change_from.valuation".into(), description: format!("{council}: {error}") }
-        }
+        aggregate::Error::Currencies(..) => Failure::Precondition {
+            reason: "DIFFERENT_CURRENCIES",
+            subject: "change_from.valuation".into(),
+            description: format!("{council}: {error}"),
+        },
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
         }

@@ -71,6 +71,26 @@ pub fn instant(micros: u64) -> Option<String> {
     Some(jiff::Timestamp::from_microsecond(micros).ok()?.to_string())
 }
 
+/// Longest line of wrapped text.
+const LINE: usize = 100;
+
+/// Text in lines of at most [`LINE`] characters, but for longer words; those after the first begin with `indent`.
+pub fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let is_full = line.chars().count() + 1 + word.chars().count() > LINE;
+        if is_full && !line.trim().is_empty() {
+            lines += &format!("{line}\n");
+            line = indent.to_owned();
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &line + "\n"
+}
+
 /// An optional text, for CSV.
 pub fn or_empty(text: &Option<String>) -> String {
     text.clone().unwrap_or_default()

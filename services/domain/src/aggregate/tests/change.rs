@@ -76,7 +76,8 @@ impl Replay {
         let is_in_window = self.window.contains(&at);
         self.lines[index].is_live = is_live;
         self.lines[index].times[0][kind] += i64::from(is_in_window) * if is_live { 1 } else { -1 };
-        let has = |side| self.lines.iter().any(|line| line.is_live && line.gift.side == side && line.gift.exchange == self.lines[index].gift.exchange);
+        let has =
+            |side| self.lines.iter().any(|line| line.is_live && line.gift.side == side && line.gift.exchange == self.lines[index].gift.exchange);
         let exchange = self.lines[index].gift.exchange.clone();
         let is_two_sided = !exchange.is_empty() && has(Side::Citizen) && has(Side::State);
         for line in self.lines.iter_mut().filter(|line| line.gift.exchange == exchange) {
@@ -167,7 +168,11 @@ fn effects_are_those_of_a_replay_and_add_up() {
             let mut answer = answered.answer;
 
             let earlier = valuation.clone().or_else(|| question.valuation.clone());
-            assert_eq!(change.from, aggregate(&prefixes[from - 1], COUNCIL, &Question { valuation: earlier.clone(), ..question.clone() }).unwrap(), "{place}");
+            assert_eq!(
+                change.from,
+                aggregate(&prefixes[from - 1], COUNCIL, &Question { valuation: earlier.clone(), ..question.clone() }).unwrap(),
+                "{place}"
+            );
             assert_eq!(answer, aggregate(&prefixes[to - 1], COUNCIL, &question).unwrap(), "{place}");
             let (groups, total, common) = expected(&events, from..to, &question, &earlier.unwrap());
             assert_eq!((&change.total, change.denominator), (&total, common), "{place}");
@@ -294,7 +299,8 @@ fn what_is_gone_is_a_row_too() {
         let (mut change, mut answer) = (answered.change.unwrap().0, answered.answer);
         change.align(&mut answer);
         let (metric, money) = (metrics::find("citizen_value").unwrap(), Money { currency: "GBP", denominator: answer.denominator });
-        let effects = |partial| change.of_group(metric, partial, money).unwrap().effects.map_or_else(Vec::new, |all| all.map(|one| one.central).to_vec());
+        let effects =
+            |partial| change.of_group(metric, partial, money).unwrap().effects.map_or_else(Vec::new, |all| all.map(|one| one.central).to_vec());
         answer.groups.iter().map(|group| (group.keys[0].value.clone(), effects(group))).collect::<Vec<_>>()
     };
     assert_eq!(groups(&question, &start), []);
