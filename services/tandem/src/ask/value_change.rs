@@ -146,6 +146,12 @@ impl Change {
         table.render()
     }
 
+    /// Whether any amount of it is none.
+    pub fn lacks_a_value(&self) -> bool {
+        let metrics = self.rows.iter().chain(&self.total).flat_map(|row| &row.metrics);
+        metrics.flat_map(|metric| metric.amounts()).any(Option::is_none)
+    }
+
     /// What stands below the table.
     pub fn footnotes(&self, to: &[Point], valuation: Option<&Valuation>) -> String {
         let side = |name: &str, points: &[Point], valuation: Option<&Valuation>| {

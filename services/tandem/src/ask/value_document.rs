@@ -394,7 +394,7 @@ impl ValueDocument {
         let figures = || self.all_rows().flat_map(|row| &row.values);
         let keys = || self.rows.iter().flat_map(|row| &row.keys);
         let mut notes = String::from("\n");
-        if figures().any(|figure| figure.central.is_none()) {
+        if figures().any(|figure| figure.central.is_none()) || self.change.as_ref().is_some_and(Change::lacks_a_value) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
         }
         if keys().any(|key| key.coarser) {

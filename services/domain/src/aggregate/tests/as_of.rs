@@ -2,14 +2,14 @@
 //!
 //! A failure prints its seed; `AS_OF_SEED=… cargo test -p tandem-domain as_of` runs that one.
 
-use super::history::{COUNCIL, Event, Gift, folded, folded_one_by_one};
+use super::history::{COUNCIL, Event, Gift, Rate, folded, folded_one_by_one};
 use super::random::{Chance, valuations};
-use crate::aggregate::{AsOf, Error, Question, aggregate, explain};
+use crate::aggregate::{AsOf, Error, Question, Start, ValuationAsked, aggregate, explain};
 use crate::date::{DAY_US, Date, Span};
 use crate::event::Side;
 use crate::memory::Memory;
-use crate::metrics::{self, AsOfUsed, Needs};
-use crate::rows::{Book, Views, Wait};
+use crate::metrics::{self, Amount, AsOfUsed, Effects, Needs, SidePartial};
+use crate::rows::{Book, EXCHANGE_LIVE_MAX, Views, Wait};
 use crate::tables::{Key, Rows, Sink, Table};
 
 pub(super) fn entries(rows: &Memory) -> u64 {
@@ -98,6 +98,41 @@ fn a_date_goes_through_the_last_entry_of_its_day() {
     assert_eq!(ask(20_050), (used(Some(5)), [0, 0, 1]));
     // The book has not passed that day: through its last entry so far.
     assert_eq!(ask(90_000), (used(Some(5)), [0, 0, 1]));
+}
+
+#[test]
+fn room_in_a_full_exchange_is_had_from_its_reversal_on() {
+    let most = u128::from(EXCHANGE_LIVE_MAX);
+    let mut events = vec![
+        Event::Service("care"),
+        Event::Measure("help", Side::Citizen, "min", ""),
+        Event::Measure("visits", Side::State, "min", ""),
+        Event::Valuation("floor", 1, vec![Rate { measure: "visits", per_quantity: 1, low: 3, central: 3, high: 3, from: "" }]),
+    ];
+    events.extend((1..=most).map(|id| gift(id, "help", Side::Citizen, "big")));
+    // There is no room for it, until one of the others is reversed.
+    events.extend([gift(most + 1, "visits", Side::State, "big"), Event::Reversal(7)]);
+    let rows = folded(&events);
+    let last = entries(&rows) - 1;
+    let needs = Needs { cells: true, exchanges: true, ..Needs::default() };
+    let at = |sequence| Question { needs, as_of: Some(AsOf::Sequence(sequence)), ..Question::default() };
+    let counted = |sequence| {
+        let total = aggregate(&rows, COUNCIL, &at(sequence)).unwrap().total;
+        let SidePartial { count, matched_count, .. } = total.citizen;
+        (count, matched_count, total.state.count, total.exchanges.one_sided_citizen, total.exchanges.two_sided)
+    };
+    let most = i64::from(EXCHANGE_LIVE_MAX);
+    assert_eq!(counted(last - 2), (most, 0, 0, 1, 0));
+    assert_eq!(counted(last - 1), (most, 0, 0, 1, 0));
+    assert_eq!(counted(last), (most - 1, most - 1, 1, 0, 1));
+    // Recorded before the first point and cured after it: a correction, and what it is matched with has no price.
+    let valuation = Some(ValuationAsked { id: "floor".to_owned(), version: None });
+    let question = Question { needs: Needs { cells: true, ..Needs::default() }, valuation, ..at(last) };
+    let start = Start { as_of: Some(AsOf::Sequence(last - 1)), valuation: None };
+    let (change, _) = explain(&rows, COUNCIL, &question, Some(&start)).unwrap().change.unwrap();
+    let correction = Amount { low: 30, central: 30, high: 30 };
+    let corrected = Effects { correction, ..Effects::default() };
+    assert_eq!((change.total.citizen, change.total.state, change.total.matched), (Effects::default(), corrected, corrected));
 }
 
 #[test]
