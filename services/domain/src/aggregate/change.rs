@@ -387,3 +387,50 @@ impl Flips {
         self.times[index].correction += self.flips.correction;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::{Date, Span};
+    use crate::event::Evidence;
+
+    /// Of ten entries, the sequence of one, its side, and its reversal.
+    fn posting(sequence: u64, side: Side, reversed_by: Option<u64>) -> Posting {
+        let (evidence, occurred) = (Evidence::Sensor, Span::day(Date(0)));
+        Posting { sequence, service: 1, measure: 1, side, evidence, quantity: 1, area: 0, occurred, actor: 0, recipient: 0, reversed_by }
+    }
+
+    /// Quantity, correction and whether it counts at the end.
+    fn told(postings: &[Posting], effects: &[u64], from: u64, to: u64) -> Vec<(i64, i64, bool)> {
+        let times = matched_times(postings, effects, Window { from, to });
+        times.into_iter().map(|times| (times.quantity, times.correction, times.after)).collect()
+    }
+
+    #[test]
+    fn a_reversal_comes_before_what_it_makes_room_for() {
+        // The entry 5 reverses 1, which makes room for 3.
+        let postings = [posting(0, Side::Citizen, None), posting(1, Side::State, Some(5)), posting(3, Side::State, None)];
+        assert_eq!(told(&postings, &[0, 1, 5], 2, 6), [(1, -1, true), (0, -1, false), (1, 0, true)]);
+        assert_eq!(told(&postings, &[0, 1, 5], 4, 6), [(0, 0, true), (0, -1, false), (0, 1, true)]);
+        // Up to the entry before it nothing has happened.
+        assert_eq!(told(&postings, &[0, 1, 5], 2, 5), [(0, 0, true), (0, 0, true), (0, 0, false)]);
+    }
+
+    #[test]
+    fn a_reversal_that_waited_for_its_target_comes_after_it() {
+        // The reversal 1 was there before its target 2; 3 comes when all is over.
+        let postings = [posting(0, Side::Citizen, None), posting(2, Side::State, Some(1)), posting(3, Side::State, None)];
+        assert_eq!(told(&postings, &[0, 2, 3], 0, 3), [(1, -1, false), (1, -1, false), (0, 0, false)]);
+        assert_eq!(told(&postings, &[0, 2, 3], 0, 4), [(2, -1, true), (1, -1, false), (1, 0, true)]);
+        assert_eq!(told(&postings, &[0, 2, 3], 3, 4), [(1, 0, true), (0, 0, false), (1, 0, true)]);
+    }
+
+    #[test]
+    fn flips_are_of_what_caused_them() {
+        // Both sides, then the state's is reversed, then another comes: the citizens' posting flips three times.
+        let postings = [posting(0, Side::Citizen, None), posting(1, Side::State, Some(2)), posting(3, Side::State, None)];
+        assert_eq!(told(&postings, &[0, 1, 3], 0, 4), [(2, -1, true), (1, -1, false), (1, 0, true)]);
+        assert_eq!(told(&postings, &[0, 1, 3], 2, 3), [(0, -1, false), (0, -1, false), (0, 0, false)]);
+        assert_eq!(told(&postings, &[0, 1, 3], 0, 0), [(0, 0, false); 3]);
+    }
+}
