@@ -11,6 +11,9 @@
 //! what lies within it counts; what only overlaps it is in groups of its own (`overlaps`) and in no total. If no calendar dimension
 //! was asked, those groups have one key more, their unit, so that they can be told from the others. Exchanges count at their home, whose
 //! unit is a month or larger, and by the same rules.
+//!
+//! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
+//! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
 mod as_of;
 mod cells;

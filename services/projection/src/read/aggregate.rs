@@ -247,6 +247,37 @@ mod tests {
     }
 
     #[test]
+    fn points_that_cannot_be_are_refused_with_their_field() {
+        let wrong = |request: AggregateRequest| match ask(&request, None) {
+            Err(Failure::Invalid(fields)) => fields.into_iter().map(|about| format!("{}: {}", about.field, about.description)).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let (date, sequence) = ("2025-03-31".to_owned(), Some(0));
+        let empty = "as_of_sequence: is 0; the book has no entries yet";
+        assert_eq!(wrong(AggregateRequest { as_of_sequence: sequence, ..Default::default() }), [empty]);
+        let day = "as_of_date: must be a day of the calendar, YYYY-MM-DD";
+        assert_eq!(wrong(AggregateRequest { as_of_date: "2025-02-30".into(), ..Default::default() }), [day]);
+        let both = "as_of_date: is a point like as_of_sequence: give one of them";
+        assert_eq!(wrong(AggregateRequest { as_of_date: date.clone(), as_of_sequence: sequence, ..Default::default() }), [both]);
+        let since = |from: v1::ChangeFrom| AggregateRequest { change_from: Some(from), ..Default::default() };
+        let nothing = v1::ChangeFrom::default;
+        assert_eq!(wrong(since(v1::ChangeFrom { as_of_sequence: sequence, ..nothing() })), [format!("change_from.{empty}")]);
+        assert_eq!(wrong(since(v1::ChangeFrom { as_of_date: "x".into(), ..nothing() })), [format!("change_from.{day}")]);
+        assert_eq!(wrong(since(nothing()))[0].split(':').next(), Some("valuation"));
+        // A day has a point in every book, also in one that has nothing yet.
+        let answer = ask(&AggregateRequest { council: "E1".into(), as_of_date: date, ..Default::default() }, None).unwrap();
+        assert_eq!(answer.as_of, Some(v1::CouncilAsOf { council: "E1".into(), sequence: None, book_time_us: 0 }));
+    }
+
+    #[test]
+    fn failures_say_whether_to_ask_again() {
+        let late = failure("E1", aggregate::Error::NotFolded { entries: 9, folded: 4 });
+        assert!(matches!(&late, Failure::Unavailable { why, .. } if why.contains("E1: the views reach 4 entries")), "{late:?}");
+        let currencies = failure("E1", aggregate::Error::Currencies("GBP".into(), "USD".into()));
+        assert!(matches!(currencies, Failure::Precondition { reason: "DIFFERENT_CURRENCIES", .. }), "{currencies:?}");
+    }
+
+    #[test]
     fn reading_stops_at_the_deadline() {
         let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now);
         let rows = Rowed(Memory::new());
