@@ -28,14 +28,15 @@ pub struct EffectDefinition {
 pub const EFFECTS: &[EffectDefinition] = &[
     EffectDefinition {
         name: "quantity",
-        definition: "Value, by the first valuation, of the entries that were recorded and took effect after the first point and up to the second; contra measures count \
-            negative. Of co_produced_value: what became matched, or ceased to be, at the effect of such an entry, older entries of its exchange included.",
+        definition: "Value, by the first valuation, of the entries that were recorded and took effect after the first point and up to the second; \
+            contra measures count negative. Of co_produced_value: what became matched, or ceased to be, at the effect of such an entry, older \
+            entries of its exchange included.",
     },
     EffectDefinition {
         name: "correction",
-        definition: "By the first valuation: plus the value of entries that were recorded up to the first point and took effect, by a cure, after it and up to the second; \
-            minus the value of entries whose reversal took effect in between, also if they themselves were recorded in between. Of co_produced_value: what \
-            became matched, or ceased to be, at such a cure or reversal.",
+        definition: "By the first valuation: plus the value of entries that were recorded up to the first point and took effect, by a cure, after it \
+            and up to the second; minus the value of entries whose reversal took effect in between, also if they themselves were recorded in \
+            between. Of co_produced_value: what became matched, or ceased to be, at such a cure or reversal.",
     },
     EffectDefinition {
         name: "rate",
@@ -43,8 +44,8 @@ pub const EFFECTS: &[EffectDefinition] = &[
     },
     EffectDefinition {
         name: "coverage",
-        definition: "Value of the entries that count at the second point and that only the second valuation prices, minus value of those that only the first does. What \
-            neither prices is in no effect: it is coverage of the figures at both ends.",
+        definition: "Value of the entries that count at the second point and that only the second valuation prices, minus value of those that only \
+            the first does. What neither prices is in no effect: it is coverage of the figures at both ends.",
     },
 ];
 

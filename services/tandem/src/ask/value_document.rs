@@ -420,3 +420,7 @@ impl ValueDocument {
 #[cfg(test)]
 #[path = "value_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "value_change_tests.rs"]
+mod change_tests;

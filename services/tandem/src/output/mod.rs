@@ -100,3 +100,20 @@ pub fn or_empty(text: &Option<String>) -> String {
 pub fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrapped("", "  "), "\n");
+        assert_eq!(wrapped("a  short\nline", "  "), "a short line\n");
+        let word = "x".repeat(40);
+        assert_eq!(wrapped(&format!("{word} {word} {word} y"), "  "), format!("{word} {word}\n  {word} y\n"));
+        let long = "z".repeat(200);
+        assert_eq!(wrapped(&format!("{long} a {long}"), "  "), format!("{long}\n  a\n  {long}\n"));
+        // A line may be full to the last character.
+        assert_eq!(wrapped(&format!("{} {}", "a".repeat(50), "b".repeat(49)), "").lines().count(), 1);
+    }
+}
