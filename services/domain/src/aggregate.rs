@@ -11,8 +11,13 @@
 //! what lies within it counts; what only overlaps it is in groups of its own (`overlaps`) and in no total. If no calendar dimension
 //! was asked, those groups have one key more, their unit, so that they can be told from the others. Exchanges count at their home, whose
 //! unit is a month or larger, and by the same rules.
+//!
+//! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
+//! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
+mod as_of;
 mod cells;
+mod change;
 mod entries;
 mod exchanges;
 mod finish;
@@ -31,8 +36,12 @@ use crate::metrics::{self, Answer, Dimension, Filter, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
+use as_of::Point;
 use measures::Measures;
 use scope::Scope;
+
+pub use as_of::AsOf;
+pub use change::{Answered, Start, explain};
 
 /// Which entries a question is about. Ids that the council does not know match nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +101,8 @@ pub struct Question {
     pub one_sided_older_than_days: u32,
     /// The day from which ages are counted.
     pub today: Option<Date>,
+    /// The point of the book up to which entries count; none: its end.
+    pub as_of: Option<AsOf>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -111,6 +122,17 @@ pub enum Error<E> {
         /// The version asked for.
         version: Option<u32>,
     },
+    /// The views have not yet reached what is asked of them. Asking again later helps.
+    #[error("the views reach {folded} entries and not yet all effects of the {entries} that are asked for")]
+    NotFolded {
+        /// Entries up to the point asked for.
+        entries: u64,
+        /// Entries in the views.
+        folded: u64,
+    },
+    /// Amounts at two valuations are in two currencies.
+    #[error("the valuations are in two currencies, {0} and {1}, which cannot be subtracted")]
+    Currencies(String, String),
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
@@ -134,6 +156,8 @@ struct Asked<'a, R> {
     measures: Measures,
     scope: Scope,
     prices: Option<Prices>,
+    /// What counts; `None`: what the views hold.
+    point: Option<Point>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
@@ -144,11 +168,17 @@ pub fn aggregate<R: Rows>(rows: &R, council: &str, question: &Question) -> Resul
 
 /// Checks a question and resolves its names.
 fn ask<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question) -> Result<Asked<'a, R>, Error<R::Error>> {
+    let resolved = question.as_of.map(|as_of| as_of::resolve(rows, council, as_of, "")).transpose()?;
+    ask_at(rows, council, question, resolved.and_then(|resolved| resolved.point))
+}
+
+/// The same, where it is known what counts.
+fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, point: Option<Point>) -> Result<Asked<'a, R>, Error<R::Error>> {
     check(question).map_err(Error::Refused)?;
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
-    Ok(Asked { rows, council, question, measures, scope, prices })
+    Ok(Asked { rows, council, question, measures, scope, prices, point })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
@@ -162,6 +192,9 @@ fn check(question: &Question) -> Result<(), Vec<Invalid>> {
         && end < start
     {
         wrong.push(Invalid::new("scope.period_end", format!("is before scope.period_start, {start}")));
+    }
+    if question.as_of.is_some() && !question.needs.have_as_of() {
+        wrong.push(Invalid::new("metrics", "cannot all be asked as of a point"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

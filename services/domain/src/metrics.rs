@@ -4,12 +4,14 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod change;
 mod decimal;
 mod figures;
 pub(crate) mod merge;
 mod partial;
 mod registry;
 
+pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
@@ -46,6 +48,21 @@ impl Needs {
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
         }
+    }
+
+    /// Whether all of them can be answered as of a point of the book. One that is not named here cannot.
+    pub fn have_as_of(self) -> bool {
+        let none = Self::default;
+        let known = [
+            Self { cells: true, ..none() },
+            Self { measures: true, ..none() },
+            Self { exchanges: true, ..none() },
+            Self { exchange_values: true, ..none() },
+            Self { participants: true, ..none() },
+            Self { valuation: true, ..none() },
+        ];
+        let known = known.into_iter().fold(none(), Self::and);
+        self.and(known) == known
     }
 }
 
@@ -174,6 +191,12 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
         wrong.push(Invalid::new("valuation", format!("is required: {} is in money", metric.name)));
     }
     wrong
+}
+
+/// All that is wrong with asking these metrics as of a point of the book.
+pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
+    let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
+    unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
 }
 
 /// Why metrics of whole exchanges are asked by home only.

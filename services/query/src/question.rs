@@ -1,7 +1,9 @@
 //! A value question that may be asked.
 
+use crate::as_of;
 use crate::check::Check;
 use crate::page::{self, DIGEST};
+use std::collections::BTreeSet;
 use tandem_domain::event::Invalid;
 use tandem_domain::metrics::{self, Dimension, Filter, GroupKey, Metric};
 use tandem_proto::internal::v1::AggregateRequest;
@@ -45,6 +47,7 @@ impl Question {
         together.into_iter().for_each(|about| check.wrong(about.field, about.description));
         check_valuation(&mut check, &request);
         check_age(&mut check, &request);
+        as_of::check(&mut check, &request, &metrics, scope.councils.iter().collect::<BTreeSet<_>>().len());
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -115,6 +118,9 @@ impl Question {
             one_sided_older_than_days: self.request.one_sided_older_than_days,
             today: self.request.today.clone(),
             at_least: self.request.at_least.clone(),
+            as_of_sequence: self.request.as_of_sequence,
+            as_of_date: self.request.as_of_date.clone(),
+            change_from: self.request.change_from.clone(),
             ..AggregateRequest::default()
         };
         want(&mut request, metrics::needs(self.metrics.iter().copied()));

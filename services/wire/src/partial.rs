@@ -31,6 +31,8 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         currency,
         amount_denominator: answer.denominator,
         reflects,
+        as_of: None,
+        change: None,
     }
 }
 
@@ -88,7 +90,7 @@ pub fn to_definition(metric: &Metric, currency: &str) -> v1::MetricDefinition {
     }
 }
 
-fn strange(what: &str) -> Failure {
+pub(crate) fn strange(what: &str) -> Failure {
     Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
 }
 
@@ -125,11 +127,11 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
     })
 }
 
-fn to_amount(amount: Amount) -> Option<internal::Amount> {
+pub(crate) fn to_amount(amount: Amount) -> Option<internal::Amount> {
     Some(internal::Amount { low: amount.low.to_string(), central: amount.central.to_string(), high: amount.high.to_string() })
 }
 
-fn from_amount(amount: Option<internal::Amount>) -> Result<Amount, Failure> {
+pub(crate) fn from_amount(amount: Option<internal::Amount>) -> Result<Amount, Failure> {
     match amount {
         Some(amount) => Ok(Amount { low: number(&amount.low)?, central: number(&amount.central)?, high: number(&amount.high)? }),
         None => Ok(Amount::default()),

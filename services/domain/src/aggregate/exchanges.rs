@@ -1,5 +1,7 @@
 //! Whole exchanges, counted at their home.
 
+mod as_of;
+
 use super::group::{Group, Grouping, Place};
 use super::scope::Fit;
 use super::sums::Overflow;

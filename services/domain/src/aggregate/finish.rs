@@ -26,7 +26,10 @@ impl<R: Rows> Asked<'_, R> {
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
         }
         if needs.exchanges {
-            (all.exchanges, all.all_exchanges) = self.exchanges(&grouping)?;
+            (all.exchanges, all.all_exchanges) = match &self.point {
+                None => self.exchanges(&grouping)?,
+                Some(point) => self.exchanges_as_of(&grouping, point)?,
+            };
         }
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
@@ -45,7 +48,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// A group's keys in the order asked, and one more if it only overlaps the period and has no calendar key to say so.
-    fn keys(&self, group: &Group, names: &Names) -> Vec<GroupKey> {
+    pub(super) fn keys(&self, group: &Group, names: &Names) -> Vec<GroupKey> {
         let name = |kind, number| names.get(&(kind as u8, number)).cloned().unwrap_or_default();
         let key = |dimension: Dimension| {
             let value = match dimension {
@@ -68,7 +71,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// The names that the groups' keys need, each looked up once.
-    fn names(&self, grouping: &Grouping, groups: &FxHashSet<Group>) -> Result<Names, Error<R::Error>> {
+    pub(super) fn names(&self, grouping: &Grouping, groups: &FxHashSet<Group>) -> Result<Names, Error<R::Error>> {
         let mut needed: BTreeSet<(u8, u32)> = BTreeSet::new();
         for group in groups {
             for (dimension, kind, number) in [(Dimension::Service, NameKind::Service, group.service), (Dimension::Area, NameKind::Area, group.area)] {
@@ -93,7 +96,7 @@ impl<R: Rows> Asked<'_, R> {
 }
 
 /// Texts by kind and number.
-type Names = FxHashMap<(u8, u32), String>;
+pub(super) type Names = FxHashMap<(u8, u32), String>;
 
 /// What was computed, by group.
 #[derive(Default)]

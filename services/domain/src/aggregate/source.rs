@@ -55,6 +55,11 @@ pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
 impl<R: Rows> Asked<'_, R> {
     /// Whether a source tells apart what the question tells apart.
     pub fn is_exact_by(&self, source: Source) -> bool {
+        // Roll-ups hold what counts now. As of the end of a recorded day or month, the journals do as well as the entries: this is where
+        // they would be chosen.
+        if self.point.is_some() {
+            return source == Source::Entries;
+        }
         let grouping = Grouping::new(&self.question.group_by);
         let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
@@ -70,6 +75,10 @@ impl<R: Rows> Asked<'_, R> {
 
     /// Whether the bitmaps, which know service and month (or year) only, tell apart what the question tells apart.
     pub fn has_actors_in(&self, actors: Actors) -> bool {
+        // Bitmaps hold who takes part now.
+        if self.point.is_some() {
+            return actors == Actors::Lines;
+        }
         let grouping = Grouping::new(&self.question.group_by);
         let grain = match actors {
             Actors::Lines => return true,

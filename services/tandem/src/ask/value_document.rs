@@ -1,6 +1,7 @@
 //! A value answer as it is shown.
 
-use super::shown::{Reflects, bare, reach};
+use super::shown::{Point, Reflects, bare, reach};
+use super::value_change::{COLUMNS, Change};
 use crate::output::number::{NO_VALUE, currency_of, quantity, share};
 use crate::output::table::Table;
 use crate::output::{Document, non_empty, or_empty};
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use tandem_proto::v1::{self, Dimension, QueryValueResponse};
 
 /// The answer. The field names are those of the JSON document and stay.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ValueDocument {
     /// By key.
     pub rows: Vec<Row>,
@@ -23,6 +24,13 @@ pub struct ValueDocument {
     pub currency: Option<String>,
     /// Positions that every row reflects at least.
     pub reflects: Vec<Reflects>,
+    /// The points up to which entries count, one per council; empty: all that is reflected counts.
+    pub as_of: Vec<Point>,
+    /// How the values came from earlier ones; null: it was not asked.
+    pub change: Option<Change>,
+    /// Whether the text says how each number came about.
+    #[serde(skip)]
+    pub explain: bool,
 }
 
 /// One row.
@@ -113,10 +121,19 @@ impl From<QueryValueResponse> for ValueDocument {
             rows: answer.rows.into_iter().map(Row::from).collect(),
             total: answer.total.map(Row::from),
             definitions: answer.definitions.into_iter().map(Definition::from).collect(),
-            valuation: answer.valuation.map(|valuation| Valuation { id: valuation.id, version: valuation.version }),
+            valuation: answer.valuation.map(Valuation::from),
             currency: non_empty(answer.currency),
             reflects: answer.reflects.into_iter().map(Reflects::from).collect(),
+            as_of: answer.as_of.into_iter().map(Point::from).collect(),
+            change: answer.change.map(Change::from),
+            explain: false,
         }
+    }
+}
+
+impl From<v1::ValuationRef> for Valuation {
+    fn from(valuation: v1::ValuationRef) -> Self {
+        Self { id: valuation.id, version: valuation.version }
     }
 }
 
@@ -163,7 +180,8 @@ impl From<v1::MetricValue> for Figure {
 }
 
 impl Key {
-    fn shown(&self) -> String {
+    /// For people.
+    pub fn shown(&self) -> String {
         let value = match (&self.label, self.value.as_str()) {
             (Some(label), _) => label,
             (None, "") => NO_VALUE,
@@ -223,6 +241,10 @@ impl Coverage {
 
 impl Document for ValueDocument {
     fn text(&self) -> String {
+        if let Some(change) = &self.change {
+            let notes = self.footnotes() + &change.footnotes(&self.as_of, self.valuation.as_ref());
+            return change.table(&self.rows, self.key_columns()) + &notes;
+        }
         let grouped = self.rows.iter().any(|row| !row.keys.is_empty());
         let table = match (grouped, &self.total) {
             (false, total) => total.as_ref().or(self.rows.first()).map_or_else(|| "nothing in this scope\n".into(), list),
@@ -231,11 +253,15 @@ impl Document for ValueDocument {
                 tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
         };
-        table + &self.footnotes()
+        let points = if self.as_of.is_empty() { String::new() } else { format!("as of {}\n", Point::all(&self.as_of)) };
+        table + &self.footnotes() + &if self.explain { self.explanation() } else { points }
     }
 
     /// One line per figure; the total's lines have `total` in the column `row`.
     fn csv(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        if let Some(change) = &self.change {
+            return self.csv_of_change(change);
+        }
         let header = "row,keys,labels,metric,part,unit,central,low,high,numerator,denominator,covered,covered_of";
         let header = header.split(',').collect();
         let rows = self.rows.iter().flat_map(|row| row.values.iter().map(move |value| line("row", row, value)));
@@ -275,6 +301,22 @@ fn list(row: &Row) -> String {
 }
 
 impl ValueDocument {
+    /// One line per changed value: the amounts at the central rates.
+    fn csv_of_change(&self, change: &Change) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let header = ["row", "keys", "metric", "unit"].into_iter().chain(COLUMNS).collect();
+        let rows = self.rows.iter().zip(&change.rows).map(|(row, change)| ("row", row.keys.as_slice(), change));
+        let total = change.total.iter().map(|change| ("total", [].as_slice(), change));
+        let lines = rows.chain(total).flat_map(|(kind, keys, change)| {
+            let keys: Vec<_> = keys.iter().map(|key: &Key| key.value.clone()).collect();
+            let keys = keys.join("|");
+            change.metrics.iter().map(move |metric| {
+                let amounts = metric.amounts().map(|amount| amount.as_ref().map(|amount| amount.central.clone()).unwrap_or_default());
+                [vec![kind.into(), keys.clone(), metric.metric.clone(), metric.unit.clone()], amounts.to_vec()].concat()
+            })
+        });
+        (header, lines.collect())
+    }
+
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().chain(&self.total)
     }
@@ -352,7 +394,7 @@ impl ValueDocument {
         let figures = || self.all_rows().flat_map(|row| &row.values);
         let keys = || self.rows.iter().flat_map(|row| &row.keys);
         let mut notes = String::from("\n");
-        if figures().any(|figure| figure.central.is_none()) {
+        if figures().any(|figure| figure.central.is_none()) || self.change.as_ref().is_some_and(Change::lacks_a_value) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
         }
         if keys().any(|key| key.coarser) {
@@ -378,3 +420,7 @@ impl ValueDocument {
 #[cfg(test)]
 #[path = "value_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "value_change_tests.rs"]
+mod change_tests;

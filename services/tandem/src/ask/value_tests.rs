@@ -62,7 +62,7 @@ fn answer() -> QueryValueResponse {
             entries: 1_234,
             book_time_us: 1_740_830_400_000_000,
         }],
-        next_page_token: String::new(),
+        ..Default::default()
     }
 }
 
@@ -197,7 +197,9 @@ fn json_keeps_every_field() {
       "entries": 1234,
       "book_time": "2025-03-01T12:00:00Z"
     }
-  ]
+  ],
+  "as_of": [],
+  "change": null
 }
 "#;
     assert_eq!(text, expected);

@@ -126,6 +126,20 @@ fn record(at: usize, event: &Event) -> Vec<u8> {
     out
 }
 
+/// The rows that a history folds into, after each of its events.
+pub fn folded_one_by_one(events: &[Event]) -> Vec<Memory> {
+    let mut memory = Memory::new();
+    let after = |(at, event): (usize, &Event)| {
+        let record = record(at, event);
+        let intake = [Intake { record: &record, append_us: u64::MAX, offset: at as u64, index: 0 }];
+        let rows = memory.clone();
+        let done = fold(&rows, COUNCIL, 0, &intake, usize::MAX, &mut memory).unwrap();
+        assert!((done.taken, done.cures_pending) == (1, false));
+        memory.clone()
+    };
+    events.iter().enumerate().map(after).collect()
+}
+
 /// The rows that a history folds into.
 pub fn folded(events: &[Event]) -> Memory {
     let mut memory = Memory::new();

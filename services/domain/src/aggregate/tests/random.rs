@@ -28,7 +28,7 @@ const MEASURES: [(&str, Side, &str, &str); 10] = [
 ];
 
 /// A splitmix generator: the same seed, the same numbers.
-struct Chance(u64);
+pub(super) struct Chance(pub u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -38,15 +38,15 @@ impl Chance {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn one_in(&mut self, bound: usize) -> bool {
+    pub(super) fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
@@ -81,7 +81,7 @@ impl Chance {
         Gift { id, side, service: self.pick(&SERVICES), measure, quantity, area: self.pick(&AREAS), exchange, evidence, occurred, party }
     }
 
-    fn history(&mut self) -> Vec<Event> {
+    pub(super) fn history(&mut self) -> Vec<Event> {
         // The last service and the last measure are never defined; some others are defined late.
         let mut events: Vec<Event> = valuations();
         let mut late = Vec::new();
@@ -118,7 +118,7 @@ impl Chance {
         events
     }
 
-    fn question(&mut self) -> Question {
+    pub(super) fn question(&mut self) -> Question {
         let exchanges = self.one_in(3);
         let needs = Needs {
             cells: self.one_in(2) || !exchanges,
@@ -155,7 +155,7 @@ impl Chance {
             ValuationAsked { id: id.to_owned(), version }
         });
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
-        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today: Some(Date(20_240 + self.below(60) as i32)) }
+        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today: Some(Date(20_240 + self.below(60) as i32)), as_of: None }
     }
 
     /// Open, on the bounds of months, quarters and years, or anywhere.
@@ -173,7 +173,7 @@ impl Chance {
     }
 }
 
-fn valuations() -> Vec<Event> {
+pub(super) fn valuations() -> Vec<Event> {
     let rate = |measure, per_quantity, central, from| Rate { measure, per_quantity, low: central - 5, central, high: central + 11, from };
     let dated = vec![rate("help", 60, 1_144, "2024-04-01"), rate("help", 60, 1_221, "2025-04-01"), rate("teaching", 7, 990, "2025-01-01")];
     let newer = vec![

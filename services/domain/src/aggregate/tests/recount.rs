@@ -83,7 +83,7 @@ impl Recount {
         (groups, rows.whole.finish())
     }
 
-    fn is_in_scope(&self, question: &Question, gift: &Gift) -> bool {
+    pub(super) fn is_in_scope(&self, question: &Question, gift: &Gift) -> bool {
         let filters = &question.filters;
         let any = |of: &[String], id: &str| of.is_empty() || of.iter().any(|one| one == id);
         let base = self.measures[gift.measure].base;
@@ -92,6 +92,17 @@ impl Recount {
             && (any(&filters.measures, gift.measure) || any(&filters.measures, base))
             && (filters.sides.is_empty() || filters.sides.contains(&gift.side))
             && (filters.evidence.is_empty() || filters.evidence.iter().any(|grade| *grade as i64 == gift.evidence))
+    }
+
+    /// The keys of the group in which a gift counts, and whether it counts in the whole scope; `None`: it is not in scope.
+    pub(super) fn group_of(&self, question: &Question, gift: &Gift) -> Option<(Vec<GroupKey>, bool)> {
+        if !self.is_in_scope(question, gift) {
+            return None;
+        }
+        let mut rows = Rows { groups: BTreeMap::new(), whole: Row::default() };
+        let place = (gift.service, gift.area, smallest(gift.occurred.start, gift.occurred.end, Grain::Day), Some(gift));
+        self.at(question, place, &mut rows, |row| row.has_gifts = true);
+        Some((rows.groups.into_keys().next()?, rows.whole.has_gifts))
     }
 
     /// Adds to the group in which something counts, and to the whole scope.
@@ -134,13 +145,13 @@ impl Recount {
         GroupKey { dimension, value, coarser: false, overlaps: false }
     }
 
-    fn prices(&self, id: &str, version: Option<u32>) -> &Vec<Rate> {
+    pub(super) fn prices(&self, id: &str, version: Option<u32>) -> &Vec<Rate> {
         let of = self.valuations.iter().filter(|((one, at), _)| *one == id && version.is_none_or(|version| *at == i64::from(version)));
         of.max_by_key(|(key, _)| **key).expect("published").1
     }
 
     /// In units of 1 ÷ the product of all `per_quantity`'s least common multiple.
-    fn worth(&self, gift: &Gift, rates: &[Rate]) -> Option<Amount> {
+    pub(super) fn worth(&self, gift: &Gift, rates: &[Rate]) -> Option<Amount> {
         let measure = &self.measures[gift.measure];
         let denominator = i128::from(denominator(rates));
         let quantity = i128::from(gift.quantity) * measure.sign;
