@@ -1,5 +1,6 @@
 //! What can be wrong with a book, one line each: what, where, and why.
 
+use crate::text::shown;
 use crate::tree::Hash;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -43,7 +44,7 @@ pub enum Error {
         key: String,
     },
     /// No signature of the key that counts.
-    #[error("is not signed by {key}; its signatures are of {found}")]
+    #[error("the note is not signed by {key}; its signatures are of {found}")]
     Unsigned {
         /// Whose signature is needed: name and key id.
         key: String,
@@ -51,7 +52,7 @@ pub enum Error {
         found: String,
     },
     /// Two things that should be about the same book, event or kind are not.
-    #[error("{what}: {found:?}, but {by} says {expected:?}")]
+    #[error("{what} is {}, but {by} says {}", shown(found), shown(expected))]
     Differs {
         /// Which property.
         what: String,

@@ -161,7 +161,7 @@ impl FromStr for VerifierKey {
     }
 }
 
-/// A key that signs. It is never shown; its text form is given out by [`SigningKey::to_secret_text`] only, and its memory is wiped.
+/// A key that signs. No error and no `Debug` shows it: only [`SigningKey::to_secret_text`] gives it out. It is wiped from memory when dropped.
 #[derive(Clone)]
 pub struct SigningKey {
     name: String,

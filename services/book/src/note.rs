@@ -11,6 +11,9 @@ pub const NOTE_BYTES_MAX: usize = 1_000_000;
 /// Most signatures of a note (the format asks for at least 16).
 pub const SIGNATURES_MAX: usize = 100;
 
+/// What of a note's signatures an error names.
+const SIGNERS_SHOWN: usize = 4;
+
 /// A text and its signatures. Whoever reads one has proved nothing until [`Note::verify`] says who signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -164,9 +167,13 @@ impl Note {
         Ok(verified)
     }
 
-    /// Whose signatures it has, for errors.
+    /// Whose signatures it has, for errors: the first few, as there may be a hundred with names of any length.
     pub(crate) fn signers(&self) -> String {
-        let names: Vec<_> = self.signatures.iter().map(|signature| label(&signature.name, signature.id)).collect();
+        let names = self.signatures.iter().take(SIGNERS_SHOWN).map(|signature| shown(&label(&signature.name, signature.id)));
+        let mut names: Vec<_> = names.collect();
+        if let Some(more) = self.signatures.len().checked_sub(SIGNERS_SHOWN).filter(|&more| more > 0) {
+            names.push(format!("{more} more"));
+        }
         names.join(", ")
     }
 }

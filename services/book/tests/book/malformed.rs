@@ -2,7 +2,7 @@
 
 use crate::common::{Random, book, log_key};
 use crate::receipts::case;
-use tandem_book::checkpoint::Checkpoint;
+use tandem_book::checkpoint::{self, Checkpoint, Trust};
 use tandem_book::key::{SigningKey, Use, VerifierKey, is_name};
 use tandem_book::note::{Note, Signature};
 use tandem_book::receipt::{Extra, Receipt};
@@ -85,7 +85,13 @@ fn notes() {
         ],
     );
     let many = Note::parse(format!("text\n\n{}", format!("{good}\n").repeat(100)).as_bytes()).unwrap();
-    assert!(many.verify(&[log_key().verifier()]).is_err());
+    let error = many.verify(&[log_key().verifier()]).unwrap_err().to_string();
+    assert!(error.ends_with(r#"; its signatures are of "a+00000000", "a+00000000", "a+00000000", "a+00000000", 96 more"#), "{error}");
+    let long = format!("{}\n5\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n", "x".repeat(10_000));
+    let mut note = Note::new(long).unwrap();
+    note.sign(&log_key()).unwrap();
+    let error = checkpoint::open(note.to_string().as_bytes(), &Trust::of(log_key().verifier())).unwrap_err().to_string();
+    assert!(error.len() < 300 && error.contains("xxx\"…, but the reader says "), "foreign text is cut: {error}");
     assert_eq!(Note::parse(b"text\xff\n\n").unwrap_err().to_string(), "note: is not UTF-8 from byte 4 on");
     assert_eq!(Note::parse(&vec![b'x'; 1_000_001]).unwrap_err().to_string(), "note: is 1000001 bytes; the limit is 1000000");
     assert_eq!(Note::new("text").unwrap_err().to_string(), "note: the text does not end with a newline");
@@ -131,14 +137,14 @@ fn verifier_keys_and_signing_keys() {
 fn keys_do_only_what_they_are_for() {
     let (note_key, witness) = (log_key(), SigningKey::from_seed("w", Use::Cosignature, &[1; 32]).unwrap());
     let mut note = Checkpoint::new("a", 0, tandem_book::tree::EMPTY_ROOT).sign(&note_key).unwrap();
-    let error = tandem_book::checkpoint::cosign(&mut note, &note_key, 1).unwrap_err().to_string();
+    let error = checkpoint::cosign(&mut note, &note_key, 1).unwrap_err().to_string();
     assert!(error.ends_with("signs notes; a witness needs a key of type 0x04"), "{error}");
     assert!(note.sign(&witness).unwrap_err().to_string().ends_with("it does not sign notes"));
-    let error = tandem_book::checkpoint::cosign(&mut note, &witness, 1 << 63).unwrap_err().to_string();
+    let error = checkpoint::cosign(&mut note, &witness, 1 << 63).unwrap_err().to_string();
     assert!(error.ends_with("cannot cosign a time above 2^63 - 1"), "{error}");
-    assert!(tandem_book::checkpoint::cosign(&mut Note::new("no checkpoint\n").unwrap(), &witness, 1).is_err());
-    tandem_book::checkpoint::cosign(&mut note, &witness, (1 << 63) - 1).unwrap();
-    tandem_book::checkpoint::cosign(&mut note, &witness, 5).unwrap();
+    assert!(checkpoint::cosign(&mut Note::new("no checkpoint\n").unwrap(), &witness, 1).is_err());
+    checkpoint::cosign(&mut note, &witness, (1 << 63) - 1).unwrap();
+    checkpoint::cosign(&mut note, &witness, 5).unwrap();
     assert_eq!(note.signatures().len(), 2, "a newer cosignature takes the place of the older");
     assert_eq!(note.verify(&[witness.verifier()]).unwrap()[0].time, Some(5));
 }

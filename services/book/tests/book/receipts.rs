@@ -110,7 +110,7 @@ fn refusals_say_what_and_where() {
     let Case { event, receipt, trust } = case(false);
     let error = |receipt: &Receipt, event: &[u8], trust: &Trust| receipt.verify(event, trust).unwrap_err().to_string();
     let other = crate::receipts::event("E09000002");
-    assert_eq!(error(&receipt, &other, &trust), r#"the event's council: "E09000002", but the receipt's book says "ledger.example/E09000001""#);
+    assert_eq!(error(&receipt, &other, &trust), r#"the event's council is "E09000002", but the receipt's book says "ledger.example/E09000001""#);
     let mut changed = event.clone();
     *changed.last_mut().unwrap() = b'b';
     assert!(error(&receipt, &changed, &trust).starts_with("the root that the inclusion proof of entry 300 in the tree of size 700 leads to is "));
@@ -123,16 +123,16 @@ fn refusals_say_what_and_where() {
     let mut extra = receipt.extra.clone().unwrap();
     extra[1] = 4;
     let kind = Receipt { extra: Some(extra), ..receipt.clone() };
-    assert_eq!(error(&kind, &event, &trust), r#"the kind of the event: "5", but the receipt says "4""#);
+    assert_eq!(error(&kind, &event, &trust), r#"the kind of the event is "5", but the receipt says "4""#);
     let bare = Receipt { extra: None, ..receipt.clone() };
     assert_eq!(error(&bare, &event, &trust), "receipt: has no extra line, which a commitment needs");
     assert!(error(&receipt, &[1, 2, 3], &trust).starts_with("event: event: "));
     let stranger = Trust { log: log_key().named("ledger.example/E09000002").unwrap().verifier(), ..trust.clone() };
-    assert!(error(&receipt, &event, &stranger).starts_with("is not signed by ledger.example/E09000002+"));
+    assert!(error(&receipt, &event, &stranger).starts_with("the note is not signed by ledger.example/E09000002+"));
     let elsewhere = Trust { origin: "ledger.example/E09000002".to_owned(), ..trust.clone() };
-    assert!(error(&receipt, &event, &elsewhere).starts_with(r#"the checkpoint's origin: "ledger.example/E09000001", but the reader says"#));
+    assert!(error(&receipt, &event, &elsewhere).starts_with(r#"the checkpoint's origin is "ledger.example/E09000001", but the reader says"#));
     let two = Trust { quorum: 2, ..trust };
-    assert!(error(&receipt, &event, &two).starts_with("is not signed by 2 of the 1 trusted witnesses; its signatures are of ledger"));
+    assert!(error(&receipt, &event, &two).starts_with(r#"the note is not signed by 2 of the 1 trusted witnesses; its signatures are of "ledger"#));
 }
 
 /// The leaf of the receipt is domain's own.
