@@ -12,7 +12,9 @@
 //! was asked, those groups have one key more, their unit, so that they can be told from the others. Exchanges count at their home, whose
 //! unit is a month or larger, and by the same rules.
 
+mod areas;
 mod cells;
+mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
@@ -31,8 +33,10 @@ use crate::metrics::{self, Answer, Dimension, Filter, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
+use areas::Areas;
 use measures::Measures;
 use scope::Scope;
+use std::rc::Rc;
 
 /// Which entries a question is about. Ids that the council does not know match nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +96,8 @@ pub struct Question {
     pub one_sided_older_than_days: u32,
     /// The day from which ages are counted.
     pub today: Option<Date>,
+    /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
+    pub area_vintage: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -111,9 +117,24 @@ pub enum Error<E> {
         /// The version asked for.
         version: Option<u32>,
     },
+    /// The council defines no area in this vintage.
+    #[error("no area is defined in the vintage {vintage}: {}", vintages(known))]
+    UnknownVintage {
+        /// The vintage asked for.
+        vintage: String,
+        /// Those that there are, ascending.
+        known: Vec<String>,
+    },
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+}
+
+fn vintages(known: &[String]) -> String {
+    match known {
+        [] => "no area is defined at all".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
 }
 
 /// Turns a failure of reading rows into an answer's.
@@ -134,6 +155,7 @@ struct Asked<'a, R> {
     measures: Measures,
     scope: Scope,
     prices: Option<Prices>,
+    areas: Rc<Areas>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
@@ -148,13 +170,15 @@ fn ask<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question) -> Re
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
-    Ok(Asked { rows, council, question, measures, scope, prices })
+    let areas = Rc::new(Areas::load(rows, council, question)?);
+    Ok(Asked { rows, council, question, measures, scope, prices, areas })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
-    // Any metric of whole exchanges stands for all of them.
+    // Any metric of whole exchanges stands for all of them, as does any that compares deciles.
     let whole = metrics::ALL.iter().filter(|metric| metric.needs.exchanges).take(usize::from(question.needs.exchanges));
-    let mut wrong = metrics::check(&whole.collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
+    let comparing = metrics::ALL.iter().filter(|metric| metric.needs.deciles).take(usize::from(question.needs.deciles));
+    let mut wrong = metrics::check(&whole.chain(comparing).collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }

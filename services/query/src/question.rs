@@ -45,6 +45,7 @@ impl Question {
         together.into_iter().for_each(|about| check.wrong(about.field, about.description));
         check_valuation(&mut check, &request);
         check_age(&mut check, &request);
+        check_vintage(&mut check, &request.area_vintage);
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -115,6 +116,7 @@ impl Question {
             one_sided_older_than_days: self.request.one_sided_older_than_days,
             today: self.request.today.clone(),
             at_least: self.request.at_least.clone(),
+            area_vintage: self.request.area_vintage.clone(),
             ..AggregateRequest::default()
         };
         want(&mut request, metrics::needs(self.metrics.iter().copied()));
@@ -182,6 +184,13 @@ fn check_dimensions(check: &mut Check, numbers: &[i32]) -> Vec<Dimension> {
 fn check_valuation(check: &mut Check, request: &QueryValueRequest) {
     if let Some(valuation) = &request.valuation {
         check.id("valuation.id", &valuation.id);
+    }
+}
+
+fn check_vintage(check: &mut Check, vintage: &str) {
+    let is_vintage_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if vintage.len() > 32 || !vintage.bytes().all(is_vintage_byte) {
+        check.wrong("area_vintage", "must be 1 to 32 bytes of [A-Za-z0-9._-]");
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     same_valuation(&councils)?;
     let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
     let mut answer = add(answers)?;
+    answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
     let money = Money { currency, denominator: answer.denominator };
@@ -41,6 +42,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         currency: currency.into(),
         reflects,
         next_page_token,
+        area_vintages: answer.area_vintages.clone(),
     })
 }
 

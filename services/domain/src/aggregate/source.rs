@@ -54,7 +54,8 @@ impl<R: Rows> Asked<'_, R> {
     /// Whether a source tells apart what the question tells apart.
     pub fn is_exact_by(&self, source: Source) -> bool {
         let grouping = Grouping::new(&self.question.group_by);
-        let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
+        let of_areas = [Dimension::Area, Dimension::Decile, Dimension::ParentArea].into_iter().any(|dimension| grouping.has(dimension));
+        let by_area = of_areas || self.question.needs.deciles || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
         match source {
             Source::Months => !by_area && !by_day,
@@ -72,7 +73,8 @@ impl<R: Rows> Asked<'_, R> {
             Actors::Months => Grain::Month,
             Actors::Years => Grain::Year,
         };
-        let beyond = [Dimension::Measure, Dimension::Area, Dimension::Evidence].into_iter().any(|dimension| grouping.has(dimension));
+        let beyond = [Dimension::Measure, Dimension::Area, Dimension::Evidence, Dimension::Decile, Dimension::ParentArea];
+        let beyond = beyond.into_iter().any(|dimension| grouping.has(dimension));
         let narrowed = !self.question.filters.measures.is_empty() || !self.scope.areas().are_all() || self.scope.narrows_evidence();
         !beyond && !narrowed && grouping.grain().is_none_or(|asked| asked >= grain) && self.scope.is_bounded_by(grain)
     }
