@@ -358,6 +358,25 @@ IMPORTS = {
     "reference-dz11": lambda: areas("reference-uk/dz11_lad20_simd2020.csv.gz", "ltla20_code", ["dz11_code"], "dz11"),
 }
 
+
+def area_vintages():
+    """Both vintages of the small areas of England and Wales: what is in which, and where their deciles differ."""
+    old = {row["lsoa11_code"]: row for row in rows("reference-uk/lsoa11_lad21_imd2019.csv.gz")}
+    new = {row["lsoa21_code"]: row for row in rows("reference-uk/lsoa21_ward24_lad24_imd2025.csv.gz")}
+    both = [code for code in old if code in new and old[code]["IMD_decile"] and new[code]["IMD_decile"]]
+    CHECKS["areas of 2011"] = len(old)
+    CHECKS["areas of 2021"] = len(new)
+    CHECKS["areas with a decile of 2019"] = sum(row["IMD_decile"] != "" for row in old.values())
+    CHECKS["areas with a decile of 2025"] = sum(row["IMD_decile"] != "" for row in new.values())
+    CHECKS["areas with both deciles"] = len(both)
+    CHECKS["areas whose deciles differ"] = sum(old[code]["IMD_decile"] != new[code]["IMD_decile"] for code in both)
+    trafford = {code for code, row in new.items() if row["ltla24_code"] == "E08000009"}
+    CHECKS["areas of Trafford 2011"] = sum(row["ltla21_code"] == "E08000009" for row in old.values())
+    CHECKS["areas of Trafford 2021"] = len(trafford)
+    CHECKS["areas of Trafford whose deciles differ"] = sum(old[code]["IMD_decile"] != new[code]["IMD_decile"] for code in both if code in trafford)
+
+
 if __name__ == "__main__":
+    area_vintages()
     imports = {name: compute().figures() for name, compute in IMPORTS.items()}
     json.dump({"imports": imports, "checks": CHECKS}, sys.stdout, indent=1, ensure_ascii=False)

@@ -11,7 +11,7 @@ use tandem_proto::v1::{self, Dimension, QueryValueResponse};
 /// The answer. The field names are those of the JSON document and stay.
 #[derive(Clone, Debug, Serialize)]
 pub struct ValueDocument {
-    /// By key.
+    /// By key, deciles by their number.
     pub rows: Vec<Row>,
     /// The whole scope, computed as such; null only if the server sent none.
     pub total: Option<Row>,
@@ -23,6 +23,8 @@ pub struct ValueDocument {
     pub currency: Option<String>,
     /// Positions that every row reflects at least.
     pub reflects: Vec<Reflects>,
+    /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
+    pub area_vintages: Vec<String>,
 }
 
 /// One row.
@@ -110,14 +112,25 @@ pub struct Valuation {
 impl From<QueryValueResponse> for ValueDocument {
     fn from(answer: QueryValueResponse) -> Self {
         Self {
-            rows: answer.rows.into_iter().map(Row::from).collect(),
+            rows: by_decile(answer.rows.into_iter().map(Row::from).collect()),
             total: answer.total.map(Row::from),
             definitions: answer.definitions.into_iter().map(Definition::from).collect(),
             valuation: answer.valuation.map(|valuation| Valuation { id: valuation.id, version: valuation.version }),
             currency: non_empty(answer.currency),
             reflects: answer.reflects.into_iter().map(Reflects::from).collect(),
+            area_vintages: answer.area_vintages,
         }
     }
+}
+
+/// Rows come in the order of their keys' bytes, in which "10" is before "2".
+fn by_decile(mut rows: Vec<Row>) -> Vec<Row> {
+    let decile = |key: &Key| if key.dimension == "decile" { key.value.parse().unwrap_or(0u8) } else { 0 };
+    if rows.iter().flat_map(|row| &row.keys).any(|key| decile(key) > 0) {
+        let order = |row: &Row| row.keys.iter().map(|key| (decile(key), key.value.clone(), key.coarser, key.overlaps)).collect::<Vec<_>>();
+        rows.sort_by_cached_key(order);
+    }
+    rows
 }
 
 impl From<v1::MetricDefinition> for Definition {
@@ -216,6 +229,9 @@ impl Coverage {
         match self.of.as_str() {
             of if of.ends_with("price") || of.ends_with("priced") => "priced",
             of if of.ends_with("actor") => "with an actor",
+            "areas with a population" => "of areas with a population",
+            "entries with a price in an area with a decile" => "priced, with a decile",
+            "entries in an area with a decile" => "with a decile",
             of => of,
         }
     }
@@ -355,6 +371,10 @@ impl ValueDocument {
         if figures().any(|figure| figure.central.is_none()) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
         }
+        let lacks_population = |coverage: &Coverage| coverage.of == "areas with a population" && coverage.covered < coverage.total;
+        if figures().filter_map(|figure| figure.coverage.as_ref()).any(lacks_population) {
+            notes += "per head there is no value while an area has no population: `tandem catalogue import --population` records them\n";
+        }
         if keys().any(|key| key.coarser) {
             notes += "* entries whose own span is longer than the unit asked; they are not spread over it\n";
         }
@@ -370,6 +390,9 @@ impl ValueDocument {
             let money = figures().any(|figure| currency_of(&figure.unit).is_some());
             let currency = self.currency.as_deref().filter(|_| money).map(|currency| format!(", in {currency}")).unwrap_or_default();
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
+        }
+        if !self.area_vintages.is_empty() {
+            notes += &format!("areas as in {}\n", self.area_vintages.join(", "));
         }
         notes + &reach(&self.reflects)
     }
