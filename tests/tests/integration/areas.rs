@@ -4,6 +4,7 @@ use crate::compare::model_of;
 use crate::data_sets::{checks, data, root};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use tandem_proto::v1::catalogue_item::Definition;
 use tandem_proto::v1::facts::Body;
 use tandem_proto::v1::{
@@ -107,8 +108,11 @@ fn figures(summary: &serde_json::Value) -> [i64; 5] {
     ["read", "applied", "duplicate", "suspended", "rejected"].map(|name| summary[name].as_i64().unwrap())
 }
 
-/// A council's areas: id and vintage, decile and population.
-async fn areas(channel: &Channel, council: &str) -> BTreeMap<(String, String), (Option<u32>, Option<u64>)> {
+/// Decile and population by id and vintage.
+type Areas = BTreeMap<(String, String), (Option<u32>, Option<u64>)>;
+
+/// A council's areas.
+async fn areas(channel: &Channel, council: &str) -> Areas {
     let (mut areas, mut page_token) = (BTreeMap::new(), String::new());
     loop {
         let request =
@@ -129,7 +133,7 @@ const OLD: (&str, &str) = ("reference-lsoa11.toml", "lsoa11_lad21_imd2019.csv.gz
 const NEW: (&str, &str) = ("reference-lsoa21.toml", "lsoa21_ward24_lad24_imd2025.csv.gz");
 
 /// Deciles of areas that have one in both vintages.
-fn both(areas: &BTreeMap<(String, String), (Option<u32>, Option<u64>)>) -> Vec<(u32, u32)> {
+fn both(areas: &Areas) -> Vec<(u32, u32)> {
     let old = areas.iter().filter(|((_, vintage), _)| vintage == "imd2019");
     let both = old.filter_map(|((area, _), (old, _))| Some(((*old)?, areas.get(&(area.clone(), "imd2025".into()))?.0?)));
     both.collect()
@@ -196,6 +200,52 @@ fn both_vintages_of_the_real_areas_are_imported() {
     let (code, _, error) = value(&["--area-vintage", "imd2010"]);
     assert_eq!(code, Some(1));
     assert!(error.contains("no area is defined in the vintage imd2010: there are imd2019, imd2025"), "{error}");
+}
+
+/// Carers of 50 hours a week or more in Trafford by deprivation decile: all that `figures.py` finds from the tables alone.
+#[test]
+fn carers_by_decile_are_those_of_the_tables() {
+    let Some(data) = data() else { return };
+    let (checks, directory) = (checks(), tempfile::tempdir().unwrap());
+    let server = Server::start(directory.path()).unwrap();
+    let residents = directory.path().join("residents.csv");
+    let script = root().join("tests/data/figures.py");
+    let output = Command::new("python3").arg(script).arg(&data).arg("residents").output().expect("python3 is needed to recompute the figures");
+    std::fs::write(&residents, output.stdout).unwrap();
+    let more = ["--within", "E08000009", "--scheme", "lsoa21", "--population", residents.to_str().unwrap()];
+    [OLD, NEW].iter().for_each(|(mapping, file)| drop(import(&server, &data, mapping, file, &more)));
+    let (url, mapping) = (format!("http://{}", server.grpc), root().join("services/tandem/mappings/trafford-unpaid-care.toml"));
+    let carers = data.join("state-trafford/unpaid_care_2021_lsoa_trafford.csv.gz");
+    assert!(run(&["import", "--no-progress", "--server", &url, "--mapping", mapping.to_str().unwrap(), carers.to_str().unwrap()]).status.success());
+    let value = |more: &[&str]| -> serde_json::Value {
+        let fixed = ["value", "--json", "--server", &url, "--council", "E08000009", "--measure", "care/carers-50-or-more-hours", "--metric"];
+        serde_json::from_slice(&run(&[&fixed[..], more].concat()).stdout).unwrap()
+    };
+    for vintage in ["2019", "2025"] {
+        let answer = value(&["quantity", "--by", "decile", "--area-vintage", &format!("imd{vintage}")]);
+        let row = |row: &serde_json::Value| {
+            let decile = row["keys"][0]["value"].as_str().unwrap();
+            let number = row["values"][0]["central"].as_str().unwrap().parse().unwrap();
+            (format!("Trafford carers {vintage} decile {decile}").trim_end().to_owned(), number)
+        };
+        let found: BTreeMap<String, i64> = answer["rows"].as_array().unwrap().iter().map(row).collect();
+        let begins = format!("Trafford carers {vintage}");
+        let expected = checks.iter().filter(|(name, _)| name.starts_with(&begins)).map(|(name, number)| (name.clone(), *number)).collect();
+        assert_eq!(found, expected, "{vintage}");
+    }
+    let answer = value(&["equity", "--area-vintage", "imd2025"]);
+    let part = |part: &str| {
+        let values = answer["total"]["values"].as_array().unwrap();
+        values.iter().find(|value| value["part"] == format!("care/carers-50-or-more-hours {part}")).unwrap().clone()
+    };
+    for decile in 1..=10 {
+        let per_head = part(&format!("decile {decile} per head"));
+        let number = |name: &str| per_head[name].as_str().unwrap().parse::<i64>().unwrap();
+        let expected = [format!("Trafford carers 2025 decile {decile}"), format!("Trafford residents decile {decile}")].map(|name| checks[&name]);
+        assert_eq!([number("numerator"), number("denominator")], expected, "decile {decile}");
+    }
+    let index: f64 = part("concentration index")["central"].as_str().unwrap().parse().unwrap();
+    assert_eq!((index * 1e6).round() as i64, checks["Trafford concentration index in millionths"]);
 }
 
 #[test]

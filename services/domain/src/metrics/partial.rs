@@ -80,7 +80,7 @@ impl Dimension {
             Self::Year => "year",
             Self::Evidence => "evidence",
             Self::Decile => "decile",
-            Self::ParentArea => "parent_area",
+            Self::ParentArea => "parent-area",
         }
     }
 }

@@ -214,7 +214,7 @@ pub const ALL: &[Metric] = &[
             the decile (for the index: with any) has a population; no index where the amount is not above zero or residents are in fewer than two deciles. \
             Contra measures count negative. Exact, without floating point (an index whose amounts × residents exceed 127 bits loses their last binary digits \
             first); rounded once to 6 decimal places, half to even.",
-        unit: "amount/{resident}",
+        unit: "amount per resident",
         denominator: "residents of the decile's areas; of the index 1",
         needs: EQUITY,
         group_by: ACROSS_DECILES,

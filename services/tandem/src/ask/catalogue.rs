@@ -41,6 +41,7 @@ enum Command {
     Valuations(List),
     /// Records the definitions of catalogue files
     Record(Record),
+    /// Records the areas of a CSV file
     Import(Box<crate::import::areas::Args>),
 }
 
