@@ -15,9 +15,11 @@
 //! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
 //! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
+mod areas;
 mod as_of;
 mod cells;
 mod change;
+mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
@@ -36,9 +38,11 @@ use crate::metrics::{self, Answer, Dimension, Filter, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
+use areas::Areas;
 use as_of::Point;
 use measures::Measures;
 use scope::Scope;
+use std::rc::Rc;
 
 pub use as_of::AsOf;
 pub use change::{Answered, Start, explain};
@@ -103,6 +107,8 @@ pub struct Question {
     pub today: Option<Date>,
     /// The point of the book up to which entries count; none: its end.
     pub as_of: Option<AsOf>,
+    /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
+    pub area_vintage: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -133,9 +139,24 @@ pub enum Error<E> {
     /// Amounts at two valuations are in two currencies.
     #[error("the valuations are in two currencies, {0} and {1}, which cannot be subtracted")]
     Currencies(String, String),
+    /// The council defines no area in this vintage.
+    #[error("no area is defined in the vintage {vintage}: {}", vintages(known))]
+    UnknownVintage {
+        /// The vintage asked for.
+        vintage: String,
+        /// Those that there are, ascending.
+        known: Vec<String>,
+    },
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+}
+
+fn vintages(known: &[String]) -> String {
+    match known {
+        [] => "no area is defined at all".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
 }
 
 /// Turns a failure of reading rows into an answer's.
@@ -158,6 +179,7 @@ struct Asked<'a, R> {
     prices: Option<Prices>,
     /// What counts; `None`: what the views hold.
     point: Option<Point>,
+    areas: Rc<Areas>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
@@ -178,13 +200,15 @@ fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, po
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
-    Ok(Asked { rows, council, question, measures, scope, prices, point })
+    let areas = Rc::new(Areas::load(rows, council, question)?);
+    Ok(Asked { rows, council, question, measures, scope, prices, point, areas })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
-    // Any metric of whole exchanges stands for all of them.
+    // Any metric of whole exchanges stands for all of them, as does any that compares deciles.
     let whole = metrics::ALL.iter().filter(|metric| metric.needs.exchanges).take(usize::from(question.needs.exchanges));
-    let mut wrong = metrics::check(&whole.collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
+    let comparing = metrics::ALL.iter().filter(|metric| metric.needs.deciles).take(usize::from(question.needs.deciles));
+    let mut wrong = metrics::check(&whole.chain(comparing).collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }

@@ -6,10 +6,12 @@
 
 mod change;
 mod decimal;
+mod equity;
 mod figures;
 pub(crate) mod merge;
 mod partial;
 mod registry;
+mod residents;
 
 pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
 pub use decimal::{ratio, rounded};
@@ -17,6 +19,7 @@ pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
+pub use residents::{DECILES, DecilePartial, Residents, ResidentsPartial};
 
 use crate::event::Invalid;
 
@@ -35,6 +38,10 @@ pub struct Needs {
     pub participants: bool,
     /// A valuation must be named.
     pub valuation: bool,
+    /// [`Answer::residents`].
+    pub residents: bool,
+    /// [`Partial::deciles`].
+    pub deciles: bool,
 }
 
 impl Needs {
@@ -47,6 +54,8 @@ impl Needs {
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
+            residents: self.residents || other.residents,
+            deciles: self.deciles || other.deciles,
         }
     }
 
@@ -123,6 +132,11 @@ impl Metric {
         if self.unit == MINOR { format!("{currency}{MINOR}") } else { self.unit.into() }
     }
 
+    /// Why it may not be grouped or narrowed by everything.
+    fn why_not(&self) -> &'static str {
+        if self.needs.deciles { DECILES_COMPARED } else { HOMES }
+    }
+
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
         (self.figures)(self, partial, money)
@@ -179,12 +193,12 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {HOMES}", metric.name, dimension.name())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), metric.why_not())));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {HOMES}", metric.name)));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, metric.why_not())));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
@@ -198,6 +212,8 @@ pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
     let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
     unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
 }
+/// Why a metric that compares deciles is not asked by what has only one.
+const DECILES_COMPARED: &str = "it compares the deprivation deciles, and each of these has one";
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";

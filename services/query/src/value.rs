@@ -36,6 +36,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     if let Some(change) = &mut change {
         change.align(&mut answer);
     }
+    answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
     let money = Money { currency, denominator: answer.denominator };
@@ -56,6 +57,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         next_page_token,
         as_of,
         change,
+        area_vintages: answer.area_vintages.clone(),
     })
 }
 

@@ -4,7 +4,8 @@
 use crate::status::Failure;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
-    Amount, Answer, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, SidePartial, ValuationUsed,
+    Amount, Answer, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, Residents,
+    ResidentsPartial, SidePartial, ValuationUsed,
 };
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1;
@@ -16,6 +17,8 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
+    request.want_residents = needs.residents;
+    request.want_deciles = needs.deciles;
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -33,6 +36,8 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         reflects,
         as_of: None,
         change: None,
+        area_vintages: answer.area_vintages,
+        residents: answer.residents.into_iter().map(to_residents).collect(),
     }
 }
 
@@ -44,6 +49,8 @@ pub fn from_response(response: internal::AggregateResponse) -> Result<Answer, Fa
         groups: response.groups.into_iter().map(from_partial).collect::<Result<_, _>>()?,
         total: from_partial(response.total.ok_or_else(|| strange("no total"))?)?,
         denominator: Some(response.amount_denominator).filter(|denominator| *denominator > 0).ok_or_else(|| strange("no denominator"))?,
+        area_vintages: response.area_vintages,
+        residents: response.residents.into_iter().map(from_residents).collect::<Result<_, _>>()?,
     })
 }
 
@@ -98,6 +105,53 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|_| strange("a number that is none"))
 }
 
+/// A decile, which is 0 where it is not known.
+fn decile(number: u32) -> Result<u8, Failure> {
+    u8::try_from(number).ok().filter(|decile| *decile <= DECILES).ok_or_else(|| strange("a decile above 10"))
+}
+
+fn to_residents(partial: ResidentsPartial) -> internal::ResidentsPartial {
+    internal::ResidentsPartial {
+        keys: partial.keys.into_iter().map(to_key).collect(),
+        decile: partial.decile.into(),
+        in_scope: partial.in_scope,
+        areas: partial.residents.areas,
+        areas_with_population: partial.residents.areas_with_population,
+        population: partial.residents.population,
+    }
+}
+
+fn from_residents(partial: internal::ResidentsPartial) -> Result<ResidentsPartial, Failure> {
+    let internal::ResidentsPartial { areas, areas_with_population, population, .. } = partial;
+    Ok(ResidentsPartial {
+        keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
+        decile: decile(partial.decile)?,
+        in_scope: partial.in_scope,
+        residents: Residents { areas, areas_with_population, population },
+    })
+}
+
+fn to_decile(partial: DecilePartial) -> internal::DecilePartial {
+    internal::DecilePartial {
+        decile: partial.decile.into(),
+        citizen: Some(to_side(partial.citizen)),
+        state: Some(to_side(partial.state)),
+        measures: partial.measures.into_iter().map(to_measure).collect(),
+    }
+}
+
+/// Residents are attached when the councils' answers are one.
+fn from_decile(partial: internal::DecilePartial) -> Result<DecilePartial, Failure> {
+    let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
+    Ok(DecilePartial {
+        decile: decile(partial.decile)?,
+        citizen: side(partial.citizen)?,
+        state: side(partial.state)?,
+        measures: partial.measures.into_iter().map(from_measure).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
+    })
+}
+
 /// What one group adds up to, as a message.
 pub fn to_partial(partial: Partial) -> internal::Partial {
     internal::Partial {
@@ -109,6 +163,7 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        deciles: partial.deciles.into_iter().map(to_decile).collect(),
     }
 }
 
@@ -124,6 +179,8 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        deciles: partial.deciles.into_iter().map(from_decile).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
     })
 }
 
@@ -283,7 +340,19 @@ mod tests {
             unpriced_measures: vec!["c".into()],
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
-        Partial { keys, measures: vec![measure], citizen, state, exchanges, participants: 13, contributions: 15, contributions_with_actor: 14 }
+        let decile = DecilePartial { decile: 7, citizen: side(3), state: side(-4), measures: vec![measure.clone()], ..DecilePartial::default() };
+        Partial {
+            keys,
+            measures: vec![measure],
+            citizen,
+            state,
+            exchanges,
+            participants: 13,
+            contributions: 15,
+            contributions_with_actor: 14,
+            deciles: vec![decile],
+            residents: Residents::default(),
+        }
     }
 
     #[test]
@@ -291,9 +360,17 @@ mod tests {
         let key = |dimension, value: &str, coarser, overlaps| GroupKey { dimension, value: value.into(), coarser, overlaps };
         let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
         let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
-        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120 };
+        let residents = ResidentsPartial {
+            keys: vec![key(Dimension::Decile, "3", false, false)],
+            decile: 3,
+            in_scope: true,
+            residents: Residents { areas: 4, areas_with_population: 2, population: 3_100 },
+        };
+        let (area_vintages, residents) = (vec!["imd2019".into(), "imd2025".into()], vec![residents]);
+        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120, area_vintages, residents };
         assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
-        let unvalued = Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1 };
+        let unvalued =
+            Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1, area_vintages: vec![], residents: vec![] };
         assert_eq!(from_response(to_response(unvalued.clone(), None)).unwrap(), unvalued);
     }
 
@@ -310,6 +387,8 @@ mod tests {
         strange(|response| response.amount_denominator = 0);
         let amount = |text: &str| Some(internal::Amount { low: text.into(), central: text.into(), high: text.into() });
         assert!(from_amount(amount("1.5")).is_err() && from_amount(amount("")).is_err() && from_amount(amount("-3")).is_ok());
+        assert!(from_residents(internal::ResidentsPartial { decile: 11, ..Default::default() }).is_err());
+        assert!(from_decile(internal::DecilePartial { decile: 300, ..Default::default() }).is_err());
         assert!(from_key(v1::GroupKey { dimension: 99, ..Default::default() }).is_err());
         assert!(from_measure(internal::MeasurePartial { quantity: "1".into(), matched_quantity: "1".into(), ..Default::default() }).is_err());
     }

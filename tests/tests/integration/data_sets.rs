@@ -11,12 +11,12 @@ use tandem_tests::random::Random;
 use tandem_tests::server::{Server, run};
 use tonic::transport::Channel;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Where the real sets are. Without them the test fails, unless TANDEM_WITHOUT_DATA=1 leaves it out.
-fn data() -> Option<PathBuf> {
+pub fn data() -> Option<PathBuf> {
     let data = env::var_os("TANDEM_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if data.join("README.md").is_file() {
         return Some(data);
@@ -39,8 +39,17 @@ fn numbers(table: &toml::Table) -> BTreeMap<String, i64> {
     table.iter().filter_map(|(name, value)| Some((name.clone(), value.as_integer()?))).collect()
 }
 
+fn table() -> toml::Table {
+    std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap()
+}
+
+/// The check figures.
+pub fn checks() -> BTreeMap<String, i64> {
+    numbers(table()["checks"].as_table().unwrap())
+}
+
 fn imports(data: &Path) -> Vec<Import> {
-    let table: toml::Table = std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap();
+    let table = table();
     let import = |import: &toml::Value| {
         let import = import.as_table().unwrap();
         let path = |file: &toml::Value| data.join(file.as_str().unwrap()).to_str().unwrap().to_owned();

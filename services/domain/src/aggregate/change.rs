@@ -147,7 +147,7 @@ impl<'a, 'r, R: Rows> Explaining<'a, 'r, R> {
         }
         let denominator = least_common_multiple(one.denominator, other.denominator).ok_or(Error::Overflow)?;
         let factors = [one, other].map(|prices| i128::from(denominator / prices.denominator));
-        let grouping = Grouping::new(&second.question.group_by);
+        let grouping = Grouping::new(&second.question.group_by).joining(&second.areas);
         Ok(Self { first, second, window, grouping, factors, denominator, sums: Sums::default() })
     }
 

@@ -11,7 +11,7 @@ use crate::bytes::Corrupt;
 use crate::cell::Cell;
 use crate::date::Date;
 use crate::event::{Evidence, Side};
-use crate::metrics::{Amount, Dimension, ExchangePartial, UNPRICED_MAX};
+use crate::metrics::{Amount, ExchangePartial, UNPRICED_MAX};
 use crate::rows::{Exchange, ExchangeState, Home, Posting, read_postings};
 use crate::sheet::{AREA_BITS, HomeSub, Items};
 use crate::tables::{Key, Rows, Table};
@@ -70,7 +70,7 @@ impl<R: Rows> Asked<'_, R> {
 
     /// From the counts without areas, where areas do not matter.
     fn count_homes(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
-        if !grouping.has(Dimension::Area) && self.scope.areas().are_all() {
+        if !grouping.by_area() && self.scope.areas().are_all() {
             return walk(self.rows, Table::Homes, self.council, &self.scope, |HomeFront { service, unit }, _, sheet| {
                 let home = Home { service, area: 0, period: unit };
                 Items::of(sheet).map_err(corrupt)?.try_for_each(|item| self.count_home(grouping, sums, home, item))?;

@@ -1,5 +1,7 @@
 //! Groups by numbers become partial results with their keys in words, in order.
 
+use super::areas::decile_text;
+use super::deciles::DecilesByGroup;
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
 use super::participants::ActorsByGroup;
@@ -9,7 +11,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Answer, Dimension, ExchangePartial, GroupKey, Partial};
+use crate::metrics::{Answer, DecilePartial, Dimension, ExchangePartial, GroupKey, Partial, Residents};
 use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -17,7 +19,7 @@ use std::collections::BTreeSet;
 impl<R: Rows> Asked<'_, R> {
     /// The answer, from the rows that the plan names.
     pub(super) fn answer(&self, plan: Plan) -> Result<Answer, Error<R::Error>> {
-        let grouping = Grouping::new(&self.question.group_by);
+        let grouping = Grouping::new(&self.question.group_by).joining(&self.areas);
         let needs = self.question.needs;
         let mut all = Parts { needs_cells: needs.cells, needs_measures: needs.measures, needs_participants: needs.participants, ..Parts::default() };
         // How many contributions there are and how many have an actor, the cells say.
@@ -34,6 +36,10 @@ impl<R: Rows> Asked<'_, R> {
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
         }
+        if needs.deciles {
+            all.needs_deciles = true;
+            all.deciles = self.deciles(&grouping, plan.quantities)?;
+        }
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -44,7 +50,8 @@ impl<R: Rows> Asked<'_, R> {
         partials.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
         let valuation = self.prices.as_ref().map(|prices| prices.used.clone());
         let denominator = self.prices.as_ref().map_or(1, |prices| prices.denominator);
-        Ok(Answer { groups: partials, total, valuation, denominator })
+        let residents = if needs.residents { self.areas.residents(self.council, &self.question.group_by) } else { Vec::new() };
+        Ok(Answer { groups: partials, total, valuation, denominator, area_vintages: self.areas.vintages(), residents })
     }
 
     /// A group's keys in the order asked, and one more if it only overlaps the period and has no calendar key to say so.
@@ -58,6 +65,8 @@ impl<R: Rows> Asked<'_, R> {
                 Dimension::Side => side(group.side).to_owned(),
                 Dimension::Area => name(NameKind::Area, group.area),
                 Dimension::Evidence => evidence(group.evidence).to_owned(),
+                Dimension::Decile => decile_text(group.decile),
+                Dimension::ParentArea => self.areas.parent(group.parent),
                 Dimension::Day | Dimension::Month | Dimension::Quarter | Dimension::Year => return calendar(dimension, group),
             };
             GroupKey { dimension, value, coarser: false, overlaps: false }
@@ -109,6 +118,8 @@ struct Parts {
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     actors: ActorsByGroup,
+    needs_deciles: bool,
+    deciles: DecilesByGroup,
 }
 
 impl Parts {
@@ -136,7 +147,20 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
-        Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }
+        let deciles = self.deciles.remove(&group);
+        let deciles = deciles.unwrap_or_else(|| if self.needs_deciles { DecilePartial::all() } else { Vec::new() });
+        Partial {
+            keys: Vec::new(),
+            measures,
+            citizen,
+            state,
+            exchanges,
+            participants,
+            contributions,
+            contributions_with_actor,
+            deciles,
+            residents: Residents::default(),
+        }
     }
 }
 

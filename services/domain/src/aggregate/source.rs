@@ -61,7 +61,7 @@ impl<R: Rows> Asked<'_, R> {
             return source == Source::Entries;
         }
         let grouping = Grouping::new(&self.question.group_by);
-        let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
+        let by_area = grouping.by_area() || self.question.needs.deciles || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
         let by_evidence = grouping.has(Dimension::Evidence) || self.scope.narrows_evidence();
         match source {
@@ -85,7 +85,7 @@ impl<R: Rows> Asked<'_, R> {
             Actors::Months => Grain::Month,
             Actors::Years => Grain::Year,
         };
-        let beyond = [Dimension::Measure, Dimension::Area, Dimension::Evidence].into_iter().any(|dimension| grouping.has(dimension));
+        let beyond = grouping.by_area() || grouping.has(Dimension::Measure) || grouping.has(Dimension::Evidence);
         let narrowed = !self.question.filters.measures.is_empty() || !self.scope.areas().are_all() || self.scope.narrows_evidence();
         !beyond && !narrowed && grouping.grain().is_none_or(|asked| asked >= grain) && self.scope.is_bounded_by(grain)
     }

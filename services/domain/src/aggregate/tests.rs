@@ -1,8 +1,10 @@
 //! Answers against figures worked by hand, and against a recount of random histories that knows nothing of views.
 
+mod areas;
 mod as_of;
 mod change;
 mod history;
+mod joined;
 mod plans;
 mod random;
 mod recount;

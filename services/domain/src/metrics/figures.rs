@@ -52,11 +52,11 @@ pub struct Coverage {
 }
 
 impl Metric {
-    fn figure(&self, money: Money<'_>) -> Figure {
+    pub(super) fn figure(&self, money: Money<'_>) -> Figure {
         Figure { metric: self.name, unit: self.unit_in(money.currency), ..Figure::default() }
     }
 
-    fn part(&self, money: Money<'_>, part: impl Into<String>) -> Figure {
+    pub(super) fn part(&self, money: Money<'_>, part: impl Into<String>) -> Figure {
         Figure { part: part.into(), ..self.figure(money) }
     }
 }
@@ -74,7 +74,7 @@ impl Figure {
         self
     }
 
-    fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
+    pub(super) fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
         self.central = ratio(numerator, denominator);
         (self.numerator, self.denominator) = (Some(numerator.to_string()), Some(denominator.to_string()));
         self
@@ -88,7 +88,13 @@ impl Figure {
         self.ratio(numerator / common, denominator / common)
     }
 
-    fn covered(mut self, coverage: Coverage) -> Self {
+    /// A ratio at each rate, rounded by itself.
+    pub(super) fn range_of_ratios(mut self, amount: Amount, denominator: i128) -> Self {
+        (self.low, self.high) = (ratio(amount.low, denominator), ratio(amount.high, denominator));
+        self.ratio(amount.central, denominator)
+    }
+
+    pub(super) fn covered(mut self, coverage: Coverage) -> Self {
         self.coverage = Some(coverage);
         self
     }
@@ -100,7 +106,7 @@ fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>
 }
 
 /// Counts of live entries are never negative.
-fn unsigned(count: i64) -> u64 {
+pub(super) fn unsigned(count: i64) -> u64 {
     count.max(0) as u64
 }
 
@@ -215,13 +221,18 @@ pub(super) fn match_latency(metric: &Metric, partial: &Partial, money: Money<'_>
     vec![figure("p50", 50), figure("p90", 90)]
 }
 
+pub(super) fn entries_with_an_actor(partial: &Partial) -> Coverage {
+    let (covered, total) = (partial.contributions_with_actor, partial.contributions);
+    Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() }
+}
+
 pub(super) fn participants(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
     let (covered, total) = (partial.contributions_with_actor, partial.contributions);
     // Contributions without an actor are somebody's: who they are is not known, and not nobody.
     let known = covered > 0 || total == 0;
     let figure = metric.figure(money);
     let figure = if known { figure.count(partial.participants) } else { figure };
-    vec![figure.covered(Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() })]
+    vec![figure.covered(entries_with_an_actor(partial))]
 }
 
 pub(super) fn quantity(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {

@@ -51,6 +51,11 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
             subject: "change_from.valuation".into(),
             description: format!("{council}: {error}"),
         },
+        aggregate::Error::UnknownVintage { ref vintage, .. } => {
+            let reason = "UNKNOWN_AREA_VINTAGE";
+            let description = format!("area_vintage: {council}: {error}: ask for one of these, or for none to join each area's newest");
+            Failure::Precondition { reason, subject: format!("area_vintage {vintage}"), description }
+        }
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
         }
@@ -73,10 +78,13 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
             valuation: false,
+            residents: request.want_residents,
+            deciles: request.want_deciles,
         },
         one_sided_older_than_days: request.one_sided_older_than_days,
         today: day("today", &request.today)?,
         as_of: as_of("", request.as_of_sequence, &request.as_of_date)?,
+        area_vintage: Some(request.area_vintage.clone()).filter(|vintage| !vintage.is_empty()),
     })
 }
 
@@ -244,6 +252,9 @@ mod tests {
         assert_eq!(wrong(scope(Scope { period_start: "2025-02-30".into(), ..Default::default() })), ["scope.period_start"]);
         let unknown = AggregateRequest { valuation: Some(v1::ValuationRef { id: "floor".into(), version: 2 }), ..Default::default() };
         assert!(matches!(ask(&unknown, None), Err(Failure::Precondition { reason: "UNKNOWN_VALUATION", .. })));
+        let unknown = AggregateRequest { area_vintage: "imd2019".into(), ..Default::default() };
+        let Err(Failure::Precondition { reason: "UNKNOWN_AREA_VINTAGE", description, .. }) = ask(&unknown, None) else { panic!() };
+        assert!(description.contains("no area is defined in the vintage imd2019: no area is defined at all"), "{description}");
     }
 
     #[test]

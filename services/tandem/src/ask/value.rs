@@ -70,6 +70,9 @@ pub struct Args {
     /// The day from which that age is counted [default: today]
     #[arg(long, value_name = "DAY")]
     today: Option<String>,
+    /// Vintage in which areas have their decile, parent and population [default: of each area the newest]
+    #[arg(long, value_name = "VINTAGE", default_value = "", hide_default_value = true)]
+    area_vintage: String,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -93,6 +96,8 @@ enum By {
     Quarter,
     Year,
     Evidence,
+    Decile,
+    ParentArea,
 }
 
 impl By {
@@ -108,6 +113,8 @@ impl By {
             Self::Quarter => Dimension::Quarter,
             Self::Year => Dimension::Year,
             Self::Evidence => Dimension::Evidence,
+            Self::Decile => Dimension::Decile,
+            Self::ParentArea => Dimension::ParentArea,
         }
     }
 }
@@ -222,6 +229,7 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         today: if args.older_than_days > 0 { today() } else { args.today.clone().unwrap_or_default() },
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
+        area_vintage: args.area_vintage.clone(),
         ..QueryValueRequest::default()
     };
     args.points.put(&mut question)?;

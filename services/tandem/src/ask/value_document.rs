@@ -12,7 +12,7 @@ use tandem_proto::v1::{self, Dimension, QueryValueResponse};
 /// The answer. The field names are those of the JSON document and stay.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ValueDocument {
-    /// By key.
+    /// By key, deciles by their number.
     pub rows: Vec<Row>,
     /// The whole scope, computed as such; null only if the server sent none.
     pub total: Option<Row>,
@@ -31,6 +31,8 @@ pub struct ValueDocument {
     /// Whether the text says how each number came about.
     #[serde(skip)]
     pub explain: bool,
+    /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
+    pub area_vintages: Vec<String>,
 }
 
 /// One row.
@@ -118,7 +120,7 @@ pub struct Valuation {
 impl From<QueryValueResponse> for ValueDocument {
     fn from(answer: QueryValueResponse) -> Self {
         Self {
-            rows: answer.rows.into_iter().map(Row::from).collect(),
+            rows: by_decile(answer.rows.into_iter().map(Row::from).collect()),
             total: answer.total.map(Row::from),
             definitions: answer.definitions.into_iter().map(Definition::from).collect(),
             valuation: answer.valuation.map(Valuation::from),
@@ -127,6 +129,7 @@ impl From<QueryValueResponse> for ValueDocument {
             as_of: answer.as_of.into_iter().map(Point::from).collect(),
             change: answer.change.map(Change::from),
             explain: false,
+            area_vintages: answer.area_vintages,
         }
     }
 }
@@ -135,6 +138,16 @@ impl From<v1::ValuationRef> for Valuation {
     fn from(valuation: v1::ValuationRef) -> Self {
         Self { id: valuation.id, version: valuation.version }
     }
+}
+
+/// Rows come in the order of their keys' bytes, in which "10" is before "2".
+fn by_decile(mut rows: Vec<Row>) -> Vec<Row> {
+    let decile = |key: &Key| if key.dimension == "decile" { key.value.parse().unwrap_or(0u8) } else { 0 };
+    if rows.iter().flat_map(|row| &row.keys).any(|key| decile(key) > 0) {
+        let order = |row: &Row| row.keys.iter().map(|key| (decile(key), key.value.clone(), key.coarser, key.overlaps)).collect::<Vec<_>>();
+        rows.sort_by_cached_key(order);
+    }
+    rows
 }
 
 impl From<v1::MetricDefinition> for Definition {
@@ -234,6 +247,9 @@ impl Coverage {
         match self.of.as_str() {
             of if of.ends_with("price") || of.ends_with("priced") => "priced",
             of if of.ends_with("actor") => "with an actor",
+            "areas with a population" => "of areas with a population",
+            "entries with a price in an area with a decile" => "priced, with a decile",
+            "entries in an area with a decile" => "with a decile",
             of => of,
         }
     }
@@ -397,6 +413,10 @@ impl ValueDocument {
         if figures().any(|figure| figure.central.is_none()) || self.change.as_ref().is_some_and(Change::lacks_a_value) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
         }
+        let lacks_population = |coverage: &Coverage| coverage.of == "areas with a population" && coverage.covered < coverage.total;
+        if figures().filter_map(|figure| figure.coverage.as_ref()).any(lacks_population) {
+            notes += "per head there is no value while an area has no population: `tandem catalogue import --population` records them\n";
+        }
         if keys().any(|key| key.coarser) {
             notes += "* entries whose own span is longer than the unit asked; they are not spread over it\n";
         }
@@ -412,6 +432,9 @@ impl ValueDocument {
             let money = figures().any(|figure| currency_of(&figure.unit).is_some());
             let currency = self.currency.as_deref().filter(|_| money).map(|currency| format!(", in {currency}")).unwrap_or_default();
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
+        }
+        if !self.area_vintages.is_empty() {
+            notes += &format!("areas as in {}\n", self.area_vintages.join(", "));
         }
         notes + &reach(&self.reflects)
     }

@@ -1,5 +1,6 @@
 //! Histories for tests: events in plain values, written as a client would and folded by the real fold.
 
+use super::areas::AreaRow;
 use crate::date::Span;
 use crate::event::{Parts, Side};
 use crate::fold::{Intake, fold};
@@ -43,6 +44,7 @@ pub enum Event {
     Measure(&'static str, Side, &'static str, &'static str),
     /// Id, version, rates.
     Valuation(&'static str, i64, Vec<Rate>),
+    Area(AreaRow),
     Gift(Gift),
     /// Id of what is cancelled.
     Reversal(u128),
@@ -96,6 +98,12 @@ fn facts(event: &Event) -> Message {
                 amounts.number(4, rate.low).number(5, rate.high).text(6, rate.from)
             };
             message().message(20, rates.iter().fold(valuation, |valuation, one| valuation.message(12, rate(one))))
+        }
+        Event::Area(row) => {
+            let mut area = message().text(1, row.area).text(2, row.vintage).text(4, row.parent);
+            area = if row.decile > 0 { area.number(5, row.decile) } else { area };
+            area = if row.population >= 0 { area.number(6, row.population) } else { area };
+            message().message(19, area)
         }
         Event::Gift(gift) => {
             let given = message().text(1, gift.service).text(2, gift.measure).number(3, gift.quantity);
