@@ -5,6 +5,7 @@ mod as_of;
 mod change;
 mod history;
 mod joined;
+mod many_areas;
 mod plans;
 mod random;
 mod recount;
