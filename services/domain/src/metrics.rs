@@ -4,15 +4,23 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod association;
+mod comparison;
+mod currency;
 mod decimal;
+mod exact;
 mod figures;
 pub(crate) mod merge;
+mod outcomes;
 mod partial;
 mod registry;
 
+pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison};
+pub use currency::minor_places;
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
+pub use outcomes::{IndicatorUsed, Observation, OutcomePartial};
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
 
@@ -33,6 +41,12 @@ pub struct Needs {
     pub participants: bool,
     /// A valuation must be named.
     pub valuation: bool,
+    /// [`Partial::outcome`]: an indicator must be named.
+    pub outcomes: bool,
+    /// [`Partial::observations`], from outcomes and, with a valuation, cells.
+    pub observations: bool,
+    /// [`Partial::earlier`]: a comparison must be asked.
+    pub comparison: bool,
 }
 
 impl Needs {
@@ -45,6 +59,9 @@ impl Needs {
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
+            outcomes: self.outcomes || other.outcomes,
+            observations: self.observations || other.observations,
+            comparison: self.comparison || other.comparison,
         }
     }
 }
@@ -108,7 +125,16 @@ impl Metric {
 
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
-        (self.figures)(self, partial, money)
+        match &partial.earlier {
+            // Those that are comparisons themselves look at it on their own.
+            Some(earlier) if !self.needs.comparison => comparison::compared(self, partial, earlier, money),
+            _ => (self.figures)(self, partial, money),
+        }
+    }
+
+    /// Why it can be grouped and narrowed by some things only.
+    fn of_what(&self) -> &'static str {
+        if self.needs.outcomes { OUTCOMES } else { HOMES }
     }
 }
 
@@ -126,8 +152,12 @@ pub struct Unknown {
 /// The metric of this name.
 pub fn find(name: &str) -> Result<&'static Metric, Unknown> {
     let found = ALL.iter().find(|metric| metric.name == name);
-    let how_far = |known: &&'static str| (!known.contains(name), distance(name, known));
-    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(how_far).unwrap_or_default() })
+    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(|known| how_far(name, known)).unwrap_or_default() })
+}
+
+/// How far a known name is from one that is not: those that have it in them come first.
+pub(crate) fn how_far(name: &str, known: &str) -> (bool, usize) {
+    (!known.contains(name), distance(name, known))
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
@@ -162,12 +192,12 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {HOMES}", metric.name, dimension.name())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), metric.of_what())));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {HOMES}", metric.name)));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, metric.of_what())));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
@@ -178,6 +208,9 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";
+
+/// Why metrics of outcomes are asked by service, area and time only.
+const OUTCOMES: &str = "it is about outcomes, which are observed of a service, an area and a period, and of no measure or side";
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
 use tandem_proto::v1::{CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
-use tandem_wire::partial::{from_response, to_definition, to_value};
+use tandem_wire::partial::{from_response, to_definition, to_indicator, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
 
@@ -27,6 +27,9 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     same_valuation(&councils)?;
     let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
     let mut answer = add(answers)?;
+    if question.compares_previous() {
+        answer.keep_present();
+    }
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
     let money = Money { currency, denominator: answer.denominator };
@@ -41,6 +44,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         currency: currency.into(),
         reflects,
         next_page_token,
+        indicator: answer.total.outcome.indicator.clone().map(to_indicator),
     })
 }
 

@@ -1,10 +1,15 @@
 //! Partial results between projection and query: the proto's messages, where amounts are decimal text, and the domain's, where they
 //! are integers. Both ends are of one release, so what does not convert is our own fault.
 
+mod outcomes;
+
+pub use outcomes::{from_comparison, to_indicator};
+
 use crate::status::Failure;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
-    Amount, Answer, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, SidePartial, ValuationUsed,
+    Amount, Answer, Coverage, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial, Partial, SidePartial,
+    ValuationUsed,
 };
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1;
@@ -16,6 +21,7 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
+    request.outcomes = needs.outcomes.then(|| internal::OutcomesWanted { want_observations: needs.observations, ..Default::default() });
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -59,12 +65,6 @@ pub fn from_key(key: v1::GroupKey) -> Result<GroupKey, Failure> {
 
 /// A figure as the public answer has it.
 pub fn to_value(figure: Figure) -> v1::MetricValue {
-    let coverage = figure.coverage.map(|coverage| v1::Coverage {
-        of: coverage.of.into(),
-        covered: coverage.covered,
-        total: coverage.total,
-        unpriced_measures: coverage.unpriced_measures,
-    });
     v1::MetricValue {
         metric: figure.metric.into(),
         part: figure.part,
@@ -74,8 +74,15 @@ pub fn to_value(figure: Figure) -> v1::MetricValue {
         high: figure.high,
         numerator: figure.numerator,
         denominator: figure.denominator,
-        coverage,
+        coverage: figure.coverage.map(to_coverage),
+        earlier: figure.earlier.map(outcomes::to_earlier),
+        change: figure.change,
     }
+}
+
+fn to_coverage(coverage: Coverage) -> v1::Coverage {
+    let Coverage { of, covered, total, unpriced_measures } = coverage;
+    v1::Coverage { of: of.into(), covered, total, unpriced_measures }
 }
 
 /// A metric's definition as the public answer has it; `currency` is that of the valuation, empty if there is none.
@@ -107,6 +114,9 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        outcome: Some(outcomes::to_outcome(partial.outcome)),
+        earlier: partial.earlier.map(|earlier| Box::new(to_partial(*earlier))),
+        observations: partial.observations.into_iter().map(outcomes::to_observation).collect(),
     }
 }
 
@@ -122,6 +132,9 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        outcome: partial.outcome.map_or(Ok(OutcomePartial::default()), outcomes::from_outcome)?,
+        earlier: partial.earlier.map(|earlier| from_partial(*earlier).map(Box::new)).transpose()?,
+        observations: partial.observations.into_iter().map(outcomes::from_observation).collect::<Result<_, _>>()?,
     })
 }
 
@@ -281,7 +294,10 @@ mod tests {
             unpriced_measures: vec!["c".into()],
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
-        Partial { keys, measures: vec![measure], citizen, state, exchanges, participants: 13, contributions: 15, contributions_with_actor: 14 }
+        let (outcome, observations) = outcomes::tests::some();
+        let measures = vec![measure];
+        let (participants, contributions, contributions_with_actor, earlier) = (13, 15, 14, None);
+        Partial { keys, measures, citizen, state, exchanges, participants, contributions, contributions_with_actor, outcome, observations, earlier }
     }
 
     #[test]
@@ -289,7 +305,8 @@ mod tests {
         let key = |dimension, value: &str, coarser, overlaps| GroupKey { dimension, value: value.into(), coarser, overlaps };
         let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
         let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
-        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120 };
+        let total = Partial { earlier: Some(Box::new(partial(vec![]))), ..partial(vec![]) };
+        let answer = Answer { groups, total, valuation, denominator: 120 };
         assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
         let unvalued = Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1 };
         assert_eq!(from_response(to_response(unvalued.clone(), None)).unwrap(), unvalued);
@@ -317,7 +334,8 @@ mod tests {
         for metric in metrics::ALL {
             let mut request = internal::AggregateRequest::default();
             want(&mut request, metric.needs);
-            let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            let wants =
+                request.want_cells || request.want_measures || request.want_exchanges || request.want_participants || request.outcomes.is_some();
             assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
         }
         assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");

@@ -2,6 +2,7 @@
 
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
+use super::outcomes::{ObservationsByGroup, OutcomesByGroup};
 use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
@@ -9,7 +10,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Answer, Dimension, ExchangePartial, GroupKey, Partial};
+use crate::metrics::{Answer, Dimension, ExchangePartial, GroupKey, IndicatorUsed, OutcomePartial, Partial};
 use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -31,6 +32,13 @@ impl<R: Rows> Asked<'_, R> {
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
         }
+        if needs.outcomes {
+            (all.outcomes, all.all_outcomes) = self.outcomes(&grouping)?;
+        }
+        if needs.observations {
+            all.observations = self.observations(&grouping, plan.quantities)?;
+        }
+        all.indicator = self.indicator.clone();
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -106,6 +114,10 @@ struct Parts {
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     actors: ActorsByGroup,
+    outcomes: OutcomesByGroup,
+    all_outcomes: OutcomePartial,
+    observations: ObservationsByGroup,
+    indicator: Option<IndicatorUsed>,
 }
 
 impl Parts {
@@ -113,7 +125,8 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).collect()
+        let outcomes = self.outcomes.keys().copied();
+        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).chain(outcomes).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -133,7 +146,14 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
-        Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }
+        let outcome = match group {
+            Some(group) => self.outcomes.remove(&group).unwrap_or_default(),
+            None => std::mem::take(&mut self.all_outcomes),
+        };
+        let outcome = OutcomePartial { indicator: self.indicator.clone(), ..outcome };
+        let observations = self.observations.remove(&group).unwrap_or_default();
+        let (keys, earlier) = (Vec::new(), None);
+        Partial { keys, measures, citizen, state, exchanges, participants, contributions, contributions_with_actor, outcome, observations, earlier }
     }
 }
 

@@ -3,5 +3,8 @@
 mod history;
 mod plans;
 mod random;
+mod random_outcomes;
 mod recount;
+mod recount_outcomes;
 mod worked;
+mod worked_outcomes;

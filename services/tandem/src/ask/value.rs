@@ -18,6 +18,8 @@ Examples:
   tandem value --council E09000001 --metric citizen_value,state_value --by service,month \\
       --from 2025-01-01 --to 2025-12-31 --valuation uk-wage-floor
   tandem value --council E09000001 --metric one_sided --older-than-days 30 --json
+  tandem value --council E09000001 --metric cost_shift,outcome --indicator recycling-rate --by service \
+      --from 2025-01-01 --to 2025-12-31 --compare 2024-01-01..2024-12-31 --valuation uk-wage-floor
 
 `tandem metrics` lists the metrics, `tandem catalogue valuations` a council's valuations.")]
 pub struct Args {
@@ -62,6 +64,15 @@ pub struct Args {
     /// The day from which that age is counted [default: today]
     #[arg(long, value_name = "DAY")]
     today: Option<String>,
+    /// The indicator that metrics of outcomes are about
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    indicator: String,
+    /// Compare every row with an earlier period, first and last day; needs --from
+    #[arg(long, value_name = "DAY..DAY", value_parser = period)]
+    compare: Option<(String, String)>,
+    /// Compare every row with the calendar unit before it; needs one in --by
+    #[arg(long, conflicts_with = "compare")]
+    compare_previous: bool,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -172,7 +183,19 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
         page_token: String::new(),
+        indicator: args.indicator.clone(),
+        compare_start: args.compare.as_ref().map(|(start, _)| start.clone()).unwrap_or_default(),
+        compare_end: args.compare.as_ref().map(|(_, end)| end.clone()).unwrap_or_default(),
+        compare_previous: args.compare_previous,
     })
+}
+
+/// Reads `DAY..DAY`; what is no day, the server says.
+fn period(text: &str) -> Result<(String, String), String> {
+    match text.split_once("..") {
+        Some((start, end)) if !start.is_empty() && !end.is_empty() => Ok((start.into(), end.into())),
+        _ => Err("must be two days, YYYY-MM-DD..YYYY-MM-DD".into()),
+    }
 }
 
 /// Reads `ID` or `ID@VERSION`.
@@ -226,6 +249,12 @@ async fn watch(asker: &mut Asker, question: QueryValueRequest, format: Format) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_earlier_period_has_two_days() {
+        assert_eq!(period("2024-01-01..2024-12-31"), Ok(("2024-01-01".into(), "2024-12-31".into())));
+        assert!(["2024-01-01", "2024-01-01..", "..2024-12-31", ""].iter().all(|text| period(text).is_err()));
+    }
 
     #[test]
     fn a_valuation_may_have_a_version() {

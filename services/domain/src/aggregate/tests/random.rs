@@ -11,8 +11,8 @@ use crate::event::{Evidence, Side};
 use crate::metrics::{Dimension, Needs};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SERVICES: [&str; 4] = ["care", "waste/recycling", "tutoring", "parks"];
-const AREAS: [&str; 5] = ["", "lsoa21:E1", "lsoa21:E2", "ward:9", "ward:10"];
+pub(super) const SERVICES: [&str; 4] = ["care", "waste/recycling", "tutoring", "parks"];
+pub(super) const AREAS: [&str; 5] = ["", "lsoa21:E1", "lsoa21:E2", "ward:9", "ward:10"];
 /// Id, side, unit, contra of. The last one is never defined.
 const MEASURES: [(&str, Side, &str, &str); 10] = [
     ("help", Side::Citizen, "min", ""),
@@ -28,37 +28,37 @@ const MEASURES: [(&str, Side, &str, &str); 10] = [
 ];
 
 /// A splitmix generator: the same seed, the same numbers.
-struct Chance(u64);
+pub(super) struct Chance(pub u64);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn one_in(&mut self, bound: usize) -> bool {
+    pub(super) fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
     /// Some of them, perhaps none.
-    fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
+    pub(super) fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
         if !self.one_in(one_in) {
             return Vec::new();
         }
         (0..1 + self.below(2)).map(|_| self.pick(of)).collect()
     }
 
-    fn span(&mut self) -> Span {
+    pub(super) fn span(&mut self) -> Span {
         let first = Date::parse("2024-11-20").unwrap().0;
         let start = Date(first + self.below(260) as i32);
         let days = if self.one_in(4) { self.pick(&[1, 5, 20, 40, 90, 300]) } else { 0 };
@@ -81,7 +81,7 @@ impl Chance {
         Gift { id, side, service: self.pick(&SERVICES), measure, quantity, area: self.pick(&AREAS), exchange, evidence, occurred, party }
     }
 
-    fn history(&mut self) -> Vec<Event> {
+    pub(super) fn history(&mut self) -> Vec<Event> {
         // The last service and the last measure are never defined; some others are defined late.
         let mut events: Vec<Event> = valuations();
         let mut late = Vec::new();
@@ -126,7 +126,7 @@ impl Chance {
             exchanges,
             exchange_values: exchanges && self.one_in(2),
             participants: self.one_in(2),
-            valuation: false,
+            ..Needs::default()
         };
         let beyond_homes = [Dimension::Measure, Dimension::Side, Dimension::Day, Dimension::Evidence];
         let mut group_by: Vec<Dimension> = Vec::new();
@@ -155,11 +155,19 @@ impl Chance {
             ValuationAsked { id: id.to_owned(), version }
         });
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
-        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today: Some(Date(20_240 + self.below(60) as i32)) }
+        Question {
+            filters,
+            group_by,
+            valuation,
+            needs,
+            one_sided_older_than_days,
+            today: Some(Date(20_240 + self.below(60) as i32)),
+            ..Question::default()
+        }
     }
 
     /// Open, on the bounds of months, quarters and years, or anywhere.
-    fn period(&mut self) -> (Option<Date>, Option<Date>) {
+    pub(super) fn period(&mut self) -> (Option<Date>, Option<Date>) {
         let date = |text| Date::parse(text);
         match self.below(5) {
             0 | 1 => (None, None),
