@@ -185,3 +185,103 @@ impl Partial {
         *self == Self { keys: self.keys.clone(), outcome, earlier: self.earlier.clone(), ..Self::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::partial::{Amount, SidePartial};
+    use super::super::{Figure, Money, find};
+    use super::*;
+
+    fn valued(central: i128) -> Partial {
+        let value = Amount { low: central, central, high: central };
+        Partial { citizen: SidePartial { value, count: 1, priced_count: 1, ..SidePartial::default() }, ..Partial::default() }
+    }
+
+    fn compared(name: &str, now: Partial, earlier: Partial, denominator: u64) -> Vec<Figure> {
+        let partial = Partial { earlier: Some(Box::new(earlier)), ..now };
+        find(name).unwrap().evaluate(&partial, Money { currency: "GBP", denominator })
+    }
+
+    #[test]
+    fn a_change_is_rounded_once() {
+        let change = |now, before| {
+            let figure = compared("citizen_value", valued(now), valued(before), 10).remove(0);
+            (figure.central.unwrap(), figure.earlier.unwrap().central.unwrap(), figure.change.unwrap())
+        };
+        // 1.4 and 0.6 are both shown as 1, and differ by 0.8.
+        assert_eq!(change(14, 6), ("1".into(), "1".into(), "1".into()));
+        // 0.6 and -0.6 are shown as 1 and -1, and differ by 1.2. Halves go to even.
+        assert_eq!(change(6, -6), ("1".into(), "-1".into(), "1".into()));
+        assert_eq!([change(10, 5).2, change(20, 5).2, change(5, 20).2], ["0", "2", "-2"].map(String::from));
+    }
+
+    #[test]
+    fn ratios_counts_and_days_change_too() {
+        let exchanges = |opened, two_sided, days| {
+            let exchanges = super::super::ExchangePartial { opened, two_sided, latencies: vec![(days, 1)], ..Default::default() };
+            Partial { exchanges, ..Partial::default() }
+        };
+        let change =
+            |name| compared(name, exchanges(3, 2, 9), exchanges(7, 1, 4), 1).into_iter().map(|figure| figure.change.unwrap()).collect::<Vec<_>>();
+        // 2/3 - 1/7 = 11/21.
+        assert_eq!(change("response_rate"), ["0.523810"]);
+        assert_eq!(change("match_latency"), ["5", "5"]);
+        let nothing = compared("response_rate", exchanges(3, 2, 9), Partial::default(), 1).remove(0);
+        assert_eq!((nothing.change, nothing.earlier.unwrap().central), (None, None));
+    }
+
+    #[test]
+    fn a_measure_of_one_period_is_nothing_in_the_other() {
+        let measured = |measure: &str, quantity| MeasurePartial {
+            measure: measure.into(),
+            side: crate::event::Side::Citizen,
+            unit: "min".into(),
+            quantity,
+            matched_quantity: 0,
+            count: 1,
+            matched_count: 0,
+            priced_count: 0,
+            matched_priced_count: 0,
+        };
+        let of = |measures| Partial { measures, ..Partial::default() };
+        let figures = compared("quantity", of(vec![measured("b", 5), measured("c", 1)]), of(vec![measured("a", 3), measured("b", 7)]), 1);
+        let shown = |figure: Figure| {
+            let earlier = figure.earlier.unwrap().central.unwrap();
+            format!("{} {} {earlier} {}", figure.part, figure.central.unwrap(), figure.change.unwrap())
+        };
+        assert_eq!(figures.into_iter().map(shown).collect::<Vec<_>>(), ["a 0 3 -3", "b 5 7 -2", "c 1 0 1"]);
+    }
+
+    #[test]
+    fn comparisons_that_cannot_be_asked() {
+        let day = |text: &str| Date::parse(text);
+        let fields = |metric: &str, group_by: &[Dimension], asked: ComparisonAsked| {
+            let wrong = check_comparison(&[find(metric).unwrap()], group_by, &asked);
+            wrong.into_iter().map(|about| about.field).collect::<Vec<_>>()
+        };
+        let fine = ComparisonAsked {
+            start: day("2025-01-01"),
+            end: day("2025-12-31"),
+            compare_start: day("2024-02-01"),
+            compare_end: day("2024-12-31"),
+            has_indicator: true,
+            ..ComparisonAsked::default()
+        };
+        assert!(fields("cost_shift", &[Dimension::Service], fine).is_empty());
+        assert_eq!(fields("cost_shift", &[], ComparisonAsked::default()), ["indicator", "compare_start"]);
+        assert!(fields("citizen_value", &[], ComparisonAsked::default()).is_empty());
+        assert_eq!(fields("entries", &[], ComparisonAsked { compare_end: None, ..fine }), ["compare_end"]);
+        assert_eq!(fields("entries", &[], ComparisonAsked { compare_start: None, ..fine }), ["compare_start"]);
+        assert_eq!(fields("entries", &[], ComparisonAsked { compare_end: day("2024-01-31"), ..fine }), ["compare_end"]);
+        assert_eq!(fields("entries", &[], ComparisonAsked { compare_end: fine.start, ..fine }), ["compare_end"]);
+        assert_eq!(fields("entries", &[], ComparisonAsked { start: None, ..fine }), ["scope.period_start"]);
+        assert_eq!(fields("entries", &[Dimension::Month], fine), ["compare_start"]);
+        assert_eq!(fields("entries", &[Dimension::Month], ComparisonAsked { compare_previous: true, ..fine }), ["compare_previous"]);
+        let previous = ComparisonAsked { compare_start: None, compare_end: None, compare_previous: true, ..fine };
+        assert!(fields("cost_shift", &[Dimension::Year], previous).is_empty());
+        assert_eq!(fields("cost_shift", &[Dimension::Service], previous), ["compare_previous"]);
+        let cut = ComparisonAsked { start: day("2025-01-02"), end: day("2025-12-30"), ..previous };
+        assert_eq!(fields("entries", &[Dimension::Month], cut), ["scope.period_start", "scope.period_end"]);
+        assert!(fields("entries", &[Dimension::Day], cut).is_empty());
+    }
+}
