@@ -11,12 +11,12 @@ use tandem_tests::random::Random;
 use tandem_tests::server::{Server, run};
 use tonic::transport::Channel;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Where the real sets are. Without them the test fails, unless TANDEM_WITHOUT_DATA=1 leaves it out.
-fn data() -> Option<PathBuf> {
+pub fn data() -> Option<PathBuf> {
     let data = env::var_os("TANDEM_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if data.join("README.md").is_file() {
         return Some(data);
