@@ -113,8 +113,11 @@ impl Document for Metrics {
                 metric.needs_valuation.to_string(),
                 metric.group_by.join(" "),
                 metric.definition.into(),
+                metric.needs_indicator.to_string(),
+                metric.needs_comparison.to_string(),
             ]
         };
-        (vec!["name", "unit", "denominator", "needs_valuation", "group_by", "definition"], self.metrics.iter().map(row).collect())
+        let header = "name,unit,denominator,needs_valuation,group_by,definition,needs_indicator,needs_comparison";
+        (header.split(',').collect(), self.metrics.iter().map(row).collect())
     }
 }
