@@ -11,9 +11,16 @@
 //! what lies within it counts; what only overlaps it is in groups of its own (`overlaps`) and in no total. If no calendar dimension
 //! was asked, those groups have one key more, their unit, so that they can be told from the others. Exchanges count at their home, whose
 //! unit is a month or larger, and by the same rules.
+//!
+//! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
+//! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
+mod areas;
+mod as_of;
 mod cells;
+mod change;
 mod compare;
+mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
@@ -33,8 +40,14 @@ use crate::metrics::{self, Answer, Dimension, Filter, IndicatorUsed, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
+use areas::Areas;
+use as_of::Point;
 use measures::Measures;
 use scope::Scope;
+use std::rc::Rc;
+
+pub use as_of::AsOf;
+pub use change::{Answered, Start, explain};
 
 /// Which entries a question is about. Ids that the council does not know match nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +125,10 @@ pub struct Question {
     pub indicator: Option<String>,
     /// None: nothing is compared.
     pub comparison: Option<Comparison>,
+    /// The point of the book up to which entries count; none: its end.
+    pub as_of: Option<AsOf>,
+    /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
+    pub area_vintage: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -139,6 +156,25 @@ pub enum Error<E> {
         /// Those that it has defined.
         known: Vec<String>,
     },
+    /// The views have not yet reached what is asked of them. Asking again later helps.
+    #[error("the views reach {folded} entries and not yet all effects of the {entries} that are asked for")]
+    NotFolded {
+        /// Entries up to the point asked for.
+        entries: u64,
+        /// Entries in the views.
+        folded: u64,
+    },
+    /// Amounts at two valuations are in two currencies.
+    #[error("the valuations are in two currencies, {0} and {1}, which cannot be subtracted")]
+    Currencies(String, String),
+    /// The council defines no area in this vintage.
+    #[error("no area is defined in the vintage {vintage}: {}", vintages(known))]
+    UnknownVintage {
+        /// The vintage asked for.
+        vintage: String,
+        /// Those that there are, ascending.
+        known: Vec<String>,
+    },
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
@@ -155,6 +191,13 @@ fn nearest(id: &str, known: &[String]) -> String {
     match nearest.as_slice() {
         [] => " and no other".into(),
         names => format!("; nearest to it are {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn vintages(known: &[String]) -> String {
+    match known {
+        [] => "no area is defined at all".into(),
+        known => format!("there are {}", known.join(", ")),
     }
 }
 
@@ -178,6 +221,9 @@ struct Asked<'a, R> {
     prices: Option<Prices>,
     /// None: no outcomes are wanted.
     indicator: Option<IndicatorUsed>,
+    /// What counts; `None`: what the views hold.
+    point: Option<Point>,
+    areas: Rc<Areas>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
@@ -193,21 +239,28 @@ fn answer<R: Rows>(rows: &R, council: &str, question: &Question) -> Result<Answe
 
 /// Checks a question and resolves its names.
 fn ask<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question) -> Result<Asked<'a, R>, Error<R::Error>> {
+    let resolved = question.as_of.map(|as_of| as_of::resolve(rows, council, as_of, "")).transpose()?;
+    ask_at(rows, council, question, resolved.and_then(|resolved| resolved.point))
+}
+
+/// The same, where it is known what counts.
+fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, point: Option<Point>) -> Result<Asked<'a, R>, Error<R::Error>> {
     check(question).map_err(Error::Refused)?;
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
     let named = question.indicator.as_ref().filter(|_| question.needs.outcomes);
     let indicator = named.map(|id| outcomes::indicator(rows, council, id)).transpose()?;
-    Ok(Asked { rows, council, question, measures, scope, prices, indicator })
+    let areas = Rc::new(Areas::load(rows, council, question)?);
+    Ok(Asked { rows, council, question, measures, scope, prices, indicator, point, areas })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
-    // Any metric of whole exchanges stands for all of them; so does any of outcomes.
+    // Any metric of whole exchanges stands for all of them; so does any of outcomes, and any that compares deciles.
     let one = |is_asked: bool, needs: fn(&Needs) -> bool| metrics::ALL.iter().filter(move |metric| needs(&metric.needs)).take(usize::from(is_asked));
     let needs = question.needs;
     let mut stands: Vec<_> = one(needs.exchanges, |needs| needs.exchanges).chain(one(needs.outcomes, |needs| needs.outcomes)).collect();
-    stands.extend(one(needs.observations, |needs| needs.observations));
+    stands.extend(one(needs.observations, |needs| needs.observations).chain(one(needs.deciles, |needs| needs.deciles)));
     let mut wrong = metrics::check(&stands, &question.group_by, &question.filters.used(), true);
     wrong.extend(metrics::check_comparison(&stands, &question.group_by, &compared(question)));
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
@@ -217,6 +270,9 @@ fn check(question: &Question) -> Result<(), Vec<Invalid>> {
         && end < start
     {
         wrong.push(Invalid::new("scope.period_end", format!("is before scope.period_start, {start}")));
+    }
+    if question.as_of.is_some() && !question.needs.have_as_of() {
+        wrong.push(Invalid::new("metrics", "cannot all be asked as of a point"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

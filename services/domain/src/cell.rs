@@ -30,24 +30,31 @@ impl Cell {
 
     /// Its bytes: five signed varints.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        put_signed(out, self.quantity);
-        put_signed(out, i128::from(self.count));
-        put_signed(out, self.matched_quantity);
-        put_signed(out, i128::from(self.matched_count));
-        put_signed(out, i128::from(self.actor_count));
+        for value in [self.quantity, self.count.into(), self.matched_quantity, self.matched_count.into(), self.actor_count.into()] {
+            match value {
+                // Most are this small, and one byte.
+                -64..64 => out.push((value << 1 ^ value >> 7) as u8),
+                _ => put_signed(out, value),
+            }
+        }
     }
 
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let mut take = Take::new("Cell", bytes);
-        let cell = Self {
+        let cell = Self::take(&mut take)?;
+        if take.is_empty() { Ok(cell) } else { Err(take.corrupt()) }
+    }
+
+    /// Reads its bytes from the front of others.
+    pub fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
+        Ok(Self {
             quantity: take.signed()?,
             count: take.narrow()?,
             matched_quantity: take.signed()?,
             matched_count: take.narrow()?,
             actor_count: take.narrow()?,
-        };
-        if take.is_empty() { Ok(cell) } else { Err(take.corrupt()) }
+        })
     }
 }
 

@@ -15,6 +15,7 @@ pub mod position;
 pub mod protobuf;
 pub mod record;
 pub mod rows;
+pub mod sheet;
 pub mod tables;
 pub mod valuation;
 

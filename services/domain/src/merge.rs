@@ -7,7 +7,7 @@ use crate::tables::Merge;
 
 impl Merge {
     /// Combines a row, if there is one, with operands in order. With `partial` the result is itself an operand.
-    pub fn combine<'a>(self, row: Option<&[u8]>, operands: impl IntoIterator<Item = &'a [u8]>, partial: bool) -> Result<Vec<u8>, Corrupt> {
+    pub fn combine<'a>(self, row: Option<&'a [u8]>, operands: impl IntoIterator<Item = &'a [u8]>, partial: bool) -> Result<Vec<u8>, Corrupt> {
         let mut out = Vec::new();
         match self {
             Self::Add => {
@@ -17,6 +17,7 @@ impl Merge {
                 }
                 sum.encode(&mut out);
             }
+            Self::Sheet => out = crate::sheet::combine(row.into_iter().chain(operands))?,
             Self::Bitmap => {
                 let mut sum = row.map_or(Ok(Change::default()), Change::decode)?;
                 for operand in operands {

@@ -5,17 +5,21 @@
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
 mod association;
+mod change;
 mod comparison;
 mod currency;
 mod decimal;
+mod equity;
 mod exact;
 mod figures;
 pub(crate) mod merge;
 mod outcomes;
 mod partial;
 mod registry;
+mod residents;
 
-pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison};
+pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
+pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison, check_explained};
 pub use currency::minor_places;
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
@@ -23,6 +27,7 @@ pub use merge::Mismatch;
 pub use outcomes::{IndicatorUsed, Observation, OutcomePartial};
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
+pub use residents::{DECILES, DecilePartial, Residents, ResidentsPartial};
 
 use crate::event::Invalid;
 
@@ -47,6 +52,10 @@ pub struct Needs {
     pub observations: bool,
     /// [`Partial::earlier`]: a comparison must be asked.
     pub comparison: bool,
+    /// [`Answer::residents`].
+    pub residents: bool,
+    /// [`Partial::deciles`].
+    pub deciles: bool,
 }
 
 impl Needs {
@@ -62,7 +71,26 @@ impl Needs {
             outcomes: self.outcomes || other.outcomes,
             observations: self.observations || other.observations,
             comparison: self.comparison || other.comparison,
+            residents: self.residents || other.residents,
+            deciles: self.deciles || other.deciles,
         }
+    }
+
+    /// Whether all of them can be answered as of a point of the book. One that is not named here cannot.
+    pub fn have_as_of(self) -> bool {
+        let none = Self::default;
+        let known = [
+            Self { cells: true, ..none() },
+            Self { measures: true, ..none() },
+            Self { exchanges: true, ..none() },
+            Self { exchange_values: true, ..none() },
+            Self { participants: true, ..none() },
+            Self { valuation: true, ..none() },
+            // A comparison of what can be answered so asks the same of an earlier period.
+            Self { comparison: true, ..none() },
+        ];
+        let known = known.into_iter().fold(none(), Self::and);
+        self.and(known) == known
     }
 }
 
@@ -123,6 +151,15 @@ impl Metric {
         if self.unit == MINOR { format!("{currency}{MINOR}") } else { self.unit.into() }
     }
 
+    /// Why it may not be grouped or narrowed by everything.
+    fn why_not(&self) -> &'static str {
+        match self.needs {
+            Needs { deciles: true, .. } => DECILES_COMPARED,
+            Needs { outcomes: true, .. } => OUTCOMES,
+            _ => HOMES,
+        }
+    }
+
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
         match &partial.earlier {
@@ -130,11 +167,6 @@ impl Metric {
             Some(earlier) if !self.needs.comparison => comparison::compared(self, partial, earlier, money),
             _ => (self.figures)(self, partial, money),
         }
-    }
-
-    /// Why it can be grouped and narrowed by some things only.
-    fn of_what(&self) -> &'static str {
-        if self.needs.outcomes { OUTCOMES } else { HOMES }
     }
 }
 
@@ -192,12 +224,12 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), metric.of_what())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), metric.why_not())));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, metric.of_what())));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, metric.why_not())));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
@@ -205,6 +237,15 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
     }
     wrong
 }
+
+/// All that is wrong with asking these metrics as of a point of the book.
+pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
+    let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
+    unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
+}
+
+/// Why a metric that compares deciles is not asked by what has only one.
+const DECILES_COMPARED: &str = "it compares the deprivation deciles, and each of these has one";
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";

@@ -9,23 +9,22 @@
 //! | (0x03 is kept for the tree's bundles) | | |
 //! | Index | event id 16 ‖ source 4 | sequences 8 each |
 //! | NameByText | kind 1 ‖ text | number |
-//! | NameByNumber | kind 1 ‖ number 4 | text |
+//! | NameByNumber | kind 1 ‖ number 4; not of actors | text |
 //! | Definition | kind 1 ‖ id (‖ 0x00 ‖ vintage or version 4) | sequence ‖ Facts |
 //! | Suspense | sequence 8 | reason ‖ wait |
 //! | Waiting | wait (as `Wait::put` writes it) ‖ sequence 8 | – |
 //! | Verdict | sequence 8 | cured by, reversed by |
 //! | Exchange | id | home, accounts, last postings |
 //! | ExchangePage | id ‖ 0x00 ‖ page 4, from 0 | 64 postings |
-//! | DayCell | service 4 ‖ measure 4 ‖ evidence 1 ‖ period 5 | Cell |
-//! | DayJournal | as DayCell ‖ recorded day 4 | Cell |
-//! | MonthCell | as DayCell, months and larger | Cell |
-//! | AreaCell | as MonthCell ‖ area 4 ‖ recorded month 4 | Cell |
+//! | CubeMonths | service 4 ‖ measure 4 | sheet by evidence ‖ period |
+//! | CubeDays | service 4 ‖ measure 4 ‖ evidence 1 ‖ grain 1 ‖ index of the unit, all but its lower 5 bits, 4 | sheet by lower bits ‖ recorded day |
+//! | CubeAreas | service 4 ‖ measure 4 ‖ period 5 ‖ area, all but its lower byte, 3 | sheet by lower byte of the area |
+//! | AreaJournal | as CubeAreas | sheet by lower byte ‖ evidence ‖ recorded month |
 //! | SpanCell | service 4 ‖ measure 4 ‖ evidence 1 ‖ area 4 ‖ first day 4 ‖ last day 4; spans longer than a day only | Cell |
-//! | HomeCell | service 4 ‖ period 5 ‖ area 4 ‖ state 1 ‖ first day 4 | Cell (count only) |
-//! | LatencyCell | service 4 ‖ period 5 ‖ area 4 ‖ days 4 | Cell (count only) |
+//! | Homes | service 4 ‖ period 5 | sheet by state ‖ first day, and by latency; counts only |
+//! | HomesByArea | service 4 ‖ period 5 ‖ area, all but its lower byte, 3 | sheet by lower byte ‖ as Homes |
 //! | Statement | actor 4 ‖ first day 4 ‖ sequence 8 | role ‖ posting |
 //! | Participants | service 4 ‖ roll 1 (0: months and larger, 1: years and larger) ‖ period 5 | bitmap of actors |
-//! | ActorTotal | measure 4 ‖ period 5 (year or ever) ‖ actor 4 | Cell |
 //! | PledgeCell | service 4 ‖ measure 4 ‖ period 5 ‖ area 4 | Cell |
 //! | Fulfilment | source 4 ‖ event id 16 | Cell |
 //! | Outcome | indicator 4 ‖ service 4 ‖ area 4 ‖ first day 4 ‖ last day 4 ‖ source 4 | observations |
@@ -34,13 +33,16 @@
 //! | Meta | – (no council) | format version, fold version, log id, partitions |
 //!
 //! A Cell is five signed varints: quantity, count, matched quantity, matched count, and how many entries have an actor. What of them a
-//! table does not count is 0.
+//! table does not count is 0. A sheet is many cells in one row, see [`crate::sheet`]. In the cube and among homes, periods are months or
+//! larger, but for CubeDays, which has days too.
+//!
+//! Tags that had a meaning once and have none now: 0x0d to 0x12 (the cube and the homes with a row for each cell) and 0x15 (actors' totals).
 
 use crate::bytes::{put_ordered, put_period};
 use crate::date::Period;
 
 /// Version of the fold: a change of any view's content or layout raises it, and views are rebuilt from entries.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// The tables. The numbers are the key tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,24 +69,10 @@ pub enum Table {
     Exchange = 0x0b,
     /// Earlier postings of large exchanges.
     ExchangePage = 0x0c,
-    /// Cube by day.
-    DayCell = 0x0d,
-    /// Cube by day, journalled by recorded day.
-    DayJournal = 0x0e,
-    /// Cube by month.
-    MonthCell = 0x0f,
-    /// Cube by area and month, journalled by recorded month.
-    AreaCell = 0x10,
-    /// Exchanges by home and state.
-    HomeCell = 0x11,
-    /// Two-sided exchanges by home and latency.
-    LatencyCell = 0x12,
     /// Entries by actor.
     Statement = 0x13,
     /// Who took part.
     Participants = 0x14,
-    /// How much each gave.
-    ActorTotal = 0x15,
     /// Pledged quantities.
     PledgeCell = 0x16,
     /// What pledges have had.
@@ -99,11 +87,23 @@ pub enum Table {
     Views = 0x1b,
     /// Cube by area and exact span, of spans longer than a day.
     SpanCell = 0x1c,
+    /// Cube by month.
+    CubeMonths = 0x24,
+    /// Cube by day, journalled by recorded day.
+    CubeDays = 0x25,
+    /// Cube by area and month, evidence taken together.
+    CubeAreas = 0x26,
+    /// Cube by area and month, journalled by recorded month.
+    AreaJournal = 0x27,
+    /// Exchanges by home, without its area.
+    Homes = 0x28,
+    /// Exchanges by home.
+    HomesByArea = 0x29,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 26] = [
         Self::Book,
         Self::Entry,
         Self::Index,
@@ -115,15 +115,8 @@ impl Table {
         Self::Verdict,
         Self::Exchange,
         Self::ExchangePage,
-        Self::DayCell,
-        Self::DayJournal,
-        Self::MonthCell,
-        Self::AreaCell,
-        Self::HomeCell,
-        Self::LatencyCell,
         Self::Statement,
         Self::Participants,
-        Self::ActorTotal,
         Self::PledgeCell,
         Self::Fulfilment,
         Self::Outcome,
@@ -131,15 +124,20 @@ impl Table {
         Self::Meta,
         Self::Views,
         Self::SpanCell,
+        Self::CubeMonths,
+        Self::CubeDays,
+        Self::CubeAreas,
+        Self::AreaJournal,
+        Self::Homes,
+        Self::HomesByArea,
     ];
 
     /// How merges into it combine; `None`: it is only put and deleted.
     pub fn merge(self) -> Option<Merge> {
         use Table::*;
         match self {
-            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | ActorTotal | PledgeCell | Fulfilment => {
-                Some(Merge::Add)
-            }
+            SpanCell | PledgeCell | Fulfilment => Some(Merge::Add),
+            CubeMonths | CubeDays | CubeAreas | AreaJournal | Homes | HomesByArea => Some(Merge::Sheet),
             Participants => Some(Merge::Bitmap),
             _ => None,
         }
@@ -151,11 +149,13 @@ impl Table {
     }
 }
 
-/// How merge operands combine. Both are associative.
+/// How merge operands combine. All are associative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// [`crate::cell::Cell`]s are added.
     Add,
+    /// Cells of [`crate::sheet`]s are added.
+    Sheet,
     /// [`crate::bitmap::Change`]s are applied in order.
     Bitmap,
 }

@@ -7,8 +7,10 @@
 //!
 //! [`QueryServer`] reaches projections through any [`Transport`]: the server object of one in the same process, or channels.
 
+mod as_of;
 mod audit;
 mod books;
+mod change;
 mod check;
 mod front;
 mod labels;

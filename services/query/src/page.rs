@@ -28,6 +28,18 @@ pub(crate) fn sent(keys: &[GroupKey]) -> Vec<v1::GroupKey> {
     keys.iter().cloned().map(to_key).collect()
 }
 
+/// What is sent of a group.
+pub(crate) trait Sent {
+    /// Its encoded bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Sent for ValueRow {
+    fn bytes(&self) -> usize {
+        self.encoded_len()
+    }
+}
+
 /// The token of the page after this group.
 fn token(digest: [u8; DIGEST], last: &[GroupKey]) -> String {
     let row = ValueRow { keys: sent(last), values: Vec::new() };
@@ -44,19 +56,19 @@ pub(crate) fn after(token: &str, digest: [u8; DIGEST]) -> Option<Vec<GroupKey>> 
 
 /// A page's rows from groups in ascending order of their keys: those after `after`, at most `size` and about [`PAGE_BYTES_MAX`]; and the
 /// token of the next page, empty if there is none.
-pub(crate) fn cut(
+pub(crate) fn cut<T: Sent>(
     groups: &[Partial],
     after: Option<&[GroupKey]>,
     size: usize,
     digest: [u8; DIGEST],
-    row: impl Fn(&Partial) -> ValueRow,
-) -> (Vec<ValueRow>, String) {
+    row: impl Fn(&Partial) -> T,
+) -> (Vec<T>, String) {
     let start = after.map_or(0, |after| groups.partition_point(|group| group.keys.as_slice() <= after));
     let mut rows = Vec::new();
     let mut bytes = 0;
     for group in groups[start..].iter().take(size) {
         let row = row(group);
-        bytes += row.encoded_len() + 4;
+        bytes += row.bytes() + 4;
         // One row at least, however large, or a page would never move on.
         if bytes > PAGE_BYTES_MAX && !rows.is_empty() {
             break;

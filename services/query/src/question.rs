@@ -1,7 +1,9 @@
 //! A value question that may be asked.
 
+use crate::as_of;
 use crate::check::Check;
 use crate::page::{self, DIGEST};
+use std::collections::BTreeSet;
 use tandem_domain::date::Date;
 use tandem_domain::event::Invalid;
 use tandem_domain::metrics::{self, ComparisonAsked, Dimension, Filter, GroupKey, Metric};
@@ -47,6 +49,8 @@ impl Question {
         check_valuation(&mut check, &request);
         check_age(&mut check, &request);
         check_comparison(&mut check, &request, &scope, &metrics, &dimensions);
+        as_of::check(&mut check, &request, &metrics, scope.councils.iter().collect::<BTreeSet<_>>().len());
+        check_vintage(&mut check, &request.area_vintage);
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -120,6 +124,10 @@ impl Question {
             compare_start: self.request.compare_start.clone(),
             compare_end: self.request.compare_end.clone(),
             compare_previous: self.request.compare_previous,
+            as_of_sequence: self.request.as_of_sequence,
+            as_of_date: self.request.as_of_date.clone(),
+            change_from: self.request.change_from.clone(),
+            area_vintage: self.request.area_vintage.clone(),
             ..AggregateRequest::default()
         };
         want(&mut request, metrics::needs(self.metrics.iter().copied()));
@@ -195,6 +203,13 @@ fn check_dimensions(check: &mut Check, numbers: &[i32]) -> Vec<Dimension> {
 fn check_valuation(check: &mut Check, request: &QueryValueRequest) {
     if let Some(valuation) = &request.valuation {
         check.id("valuation.id", &valuation.id);
+    }
+}
+
+fn check_vintage(check: &mut Check, vintage: &str) {
+    let is_vintage_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if vintage.len() > 32 || !vintage.bytes().all(is_vintage_byte) {
+        check.wrong("area_vintage", "must be 1 to 32 bytes of [A-Za-z0-9._-]");
     }
 }
 

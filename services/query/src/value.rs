@@ -1,6 +1,7 @@
 //! An answer: partial results from every council at once, added exactly, and turned into figures.
 
 use crate::books::Transport;
+use crate::change::Changed;
 use crate::front::Front;
 use crate::labels::{Names, kind_of};
 use crate::page;
@@ -9,41 +10,57 @@ use crate::upstream::Deadline;
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
-use tandem_proto::v1::{CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
 use tandem_wire::partial::{from_response, to_definition, to_indicator, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
 
 /// What one council's projection answered.
-struct OfCouncil {
+pub(crate) struct OfCouncil {
     answer: Answer,
     reflects: CouncilReflected,
+    as_of: Option<CouncilAsOf>,
+    pub change: Option<Changed>,
 }
 
 /// The page of an answer that is asked for. The whole is computed for each: a page reflects at least what the one before did only if its
 /// question says so in `at_least`.
 pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<QueryValueResponse, Status> {
-    let councils = scatter(front, question, deadline).await?;
+    let mut councils = scatter(front, question, deadline).await?;
     same_valuation(&councils)?;
+    let mut change = Changed::add(&mut councils)?;
+    let as_of = councils.iter_mut().filter_map(|council| council.as_of.take()).collect();
     let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
-    let mut answer = add(answers)?;
+    let nothing = || Failure::Internal("a question without councils passed its check".into());
+    let mut answer = add(answers, Answer::merge)?.ok_or_else(nothing)?;
+    if let Some(change) = &mut change {
+        change.align(&mut answer);
+    }
     if question.compares_previous() {
         answer.keep_present();
     }
+    answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
     let money = Money { currency, denominator: answer.denominator };
     let row = |group: &Partial| figures(question.metrics(), group, money);
-    let (mut rows, next_page_token) = page::cut(&answer.groups, question.after(), question.rows_max(), question.digest(), row);
+    let both = |group: &Partial| (row(group), change.as_ref().map(|change| change.row(question.metrics(), group, money)));
+    let (rows, next_page_token) = page::cut(&answer.groups, question.after(), question.rows_max(), question.digest(), both);
+    let (mut rows, changes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let is_first = question.after().is_none();
+    let change = change.map(|change| change.answer(question.metrics(), changes, is_first.then_some(&answer.total), money)).transpose()?;
     name(front, question, &reflects, &mut rows, deadline).await?;
     Ok(QueryValueResponse {
         rows,
-        total: question.after().is_none().then(|| row(&answer.total)),
+        total: is_first.then(|| row(&answer.total)),
         definitions: question.metrics().iter().map(|metric| to_definition(metric, currency)).collect(),
         valuation: answer.valuation.as_ref().map(|used| ValuationRef { id: used.id.clone(), version: used.version }),
         currency: currency.into(),
         reflects,
         next_page_token,
+        as_of,
+        change,
+        area_vintages: answer.area_vintages.clone(),
         indicator: answer.total.outcome.indicator.clone().map(to_indicator),
     })
 }
@@ -54,7 +71,8 @@ async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: 
         let mut client = front.books.of(&council);
         let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
         let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
-        Ok(OfCouncil { answer: from_response(answer)?, reflects })
+        let change = answer.change.take().map(|change| Changed::of_council(*change)).transpose()?;
+        Ok(OfCouncil { as_of: answer.as_of.take(), answer: from_response(answer)?, reflects, change })
     };
     iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
 }
@@ -83,19 +101,19 @@ fn same_valuation(councils: &[OfCouncil]) -> Result<(), Failure> {
 }
 
 /// Adds answers pair by pair, so that many councils with many groups are not copied once for each.
-fn add(mut answers: Vec<Answer>) -> Result<Answer, Failure> {
+pub(crate) fn add<T>(mut answers: Vec<T>, merge: impl Fn(&mut T, T) -> Result<(), Mismatch>) -> Result<Option<T>, Failure> {
     while answers.len() > 1 {
         let mut sums = Vec::with_capacity(answers.len().div_ceil(2));
         let mut pairs = answers.into_iter();
         while let Some(mut sum) = pairs.next() {
             if let Some(other) = pairs.next() {
-                sum.merge(other).map_err(mismatch)?;
+                merge(&mut sum, other).map_err(mismatch)?;
             }
             sums.push(sum);
         }
         answers = sums;
     }
-    answers.pop().ok_or_else(|| Failure::Internal("a question without councils passed its check".into()))
+    Ok(answers.pop())
 }
 
 fn mismatch(mismatch: Mismatch) -> Failure {

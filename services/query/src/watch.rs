@@ -84,7 +84,12 @@ impl<T: Transport> Watch<T> {
 
 /// Whether two answers differ only in how far they reach.
 fn says_the_same(last: &QueryValueResponse, now: &QueryValueResponse) -> bool {
-    last.rows == now.rows && last.total == now.total && last.valuation == now.valuation && last.next_page_token == now.next_page_token
+    let changes = |answer: &QueryValueResponse| answer.change.as_ref().map(|change| (change.rows.clone(), change.total.clone()));
+    last.rows == now.rows
+        && last.total == now.total
+        && changes(last) == changes(now)
+        && last.valuation == now.valuation
+        && last.next_page_token == now.next_page_token
 }
 
 fn ended() -> Status {

@@ -2,6 +2,7 @@
 //! listen, and the message types whose events stay the client's own bytes.
 
 pub mod auth;
+pub mod change;
 mod error;
 pub mod listen;
 pub mod partial;

@@ -8,8 +8,8 @@ pub use outcomes::{from_comparison, to_indicator};
 use crate::status::Failure;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
-    Amount, Answer, Coverage, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial, Partial, SidePartial,
-    ValuationUsed,
+    Amount, Answer, Coverage, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial,
+    Partial, Residents, ResidentsPartial, SidePartial, ValuationUsed,
 };
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1;
@@ -22,6 +22,8 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
     request.outcomes = needs.outcomes.then(|| internal::OutcomesWanted { want_observations: needs.observations, ..Default::default() });
+    request.want_residents = needs.residents;
+    request.want_deciles = needs.deciles;
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -37,6 +39,10 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         currency,
         amount_denominator: answer.denominator,
         reflects,
+        as_of: None,
+        change: None,
+        area_vintages: answer.area_vintages,
+        residents: answer.residents.into_iter().map(to_residents).collect(),
     }
 }
 
@@ -48,6 +54,8 @@ pub fn from_response(response: internal::AggregateResponse) -> Result<Answer, Fa
         groups: response.groups.into_iter().map(from_partial).collect::<Result<_, _>>()?,
         total: from_partial(response.total.ok_or_else(|| strange("no total"))?)?,
         denominator: Some(response.amount_denominator).filter(|denominator| *denominator > 0).ok_or_else(|| strange("no denominator"))?,
+        area_vintages: response.area_vintages,
+        residents: response.residents.into_iter().map(from_residents).collect::<Result<_, _>>()?,
     })
 }
 
@@ -95,12 +103,59 @@ pub fn to_definition(metric: &Metric, currency: &str) -> v1::MetricDefinition {
     }
 }
 
-fn strange(what: &str) -> Failure {
+pub(crate) fn strange(what: &str) -> Failure {
     Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|_| strange("a number that is none"))
+}
+
+/// A decile, which is 0 where it is not known.
+fn decile(number: u32) -> Result<u8, Failure> {
+    u8::try_from(number).ok().filter(|decile| *decile <= DECILES).ok_or_else(|| strange("a decile above 10"))
+}
+
+fn to_residents(partial: ResidentsPartial) -> internal::ResidentsPartial {
+    internal::ResidentsPartial {
+        keys: partial.keys.into_iter().map(to_key).collect(),
+        decile: partial.decile.into(),
+        in_scope: partial.in_scope,
+        areas: partial.residents.areas,
+        areas_with_population: partial.residents.areas_with_population,
+        population: partial.residents.population,
+    }
+}
+
+fn from_residents(partial: internal::ResidentsPartial) -> Result<ResidentsPartial, Failure> {
+    let internal::ResidentsPartial { areas, areas_with_population, population, .. } = partial;
+    Ok(ResidentsPartial {
+        keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
+        decile: decile(partial.decile)?,
+        in_scope: partial.in_scope,
+        residents: Residents { areas, areas_with_population, population },
+    })
+}
+
+fn to_decile(partial: DecilePartial) -> internal::DecilePartial {
+    internal::DecilePartial {
+        decile: partial.decile.into(),
+        citizen: Some(to_side(partial.citizen)),
+        state: Some(to_side(partial.state)),
+        measures: partial.measures.into_iter().map(to_measure).collect(),
+    }
+}
+
+/// Residents are attached when the councils' answers are one.
+fn from_decile(partial: internal::DecilePartial) -> Result<DecilePartial, Failure> {
+    let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
+    Ok(DecilePartial {
+        decile: decile(partial.decile)?,
+        citizen: side(partial.citizen)?,
+        state: side(partial.state)?,
+        measures: partial.measures.into_iter().map(from_measure).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
+    })
 }
 
 /// What one group adds up to, as a message.
@@ -117,6 +172,7 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         outcome: Some(outcomes::to_outcome(partial.outcome)),
         earlier: partial.earlier.map(|earlier| Box::new(to_partial(*earlier))),
         observations: partial.observations.into_iter().map(outcomes::to_observation).collect(),
+        deciles: partial.deciles.into_iter().map(to_decile).collect(),
     }
 }
 
@@ -135,14 +191,16 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         outcome: partial.outcome.map_or(Ok(OutcomePartial::default()), outcomes::from_outcome)?,
         earlier: partial.earlier.map(|earlier| from_partial(*earlier).map(Box::new)).transpose()?,
         observations: partial.observations.into_iter().map(outcomes::from_observation).collect::<Result<_, _>>()?,
+        deciles: partial.deciles.into_iter().map(from_decile).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
     })
 }
 
-fn to_amount(amount: Amount) -> Option<internal::Amount> {
+pub(crate) fn to_amount(amount: Amount) -> Option<internal::Amount> {
     Some(internal::Amount { low: amount.low.to_string(), central: amount.central.to_string(), high: amount.high.to_string() })
 }
 
-fn from_amount(amount: Option<internal::Amount>) -> Result<Amount, Failure> {
+pub(crate) fn from_amount(amount: Option<internal::Amount>) -> Result<Amount, Failure> {
     match amount {
         Some(amount) => Ok(Amount { low: number(&amount.low)?, central: number(&amount.central)?, high: number(&amount.high)? }),
         None => Ok(Amount::default()),
@@ -294,10 +352,23 @@ mod tests {
             unpriced_measures: vec!["c".into()],
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
+        let decile = DecilePartial { decile: 7, citizen: side(3), state: side(-4), measures: vec![measure.clone()], ..DecilePartial::default() };
         let (outcome, observations) = outcomes::tests::some();
-        let measures = vec![measure];
-        let (participants, contributions, contributions_with_actor, earlier) = (13, 15, 14, None);
-        Partial { keys, measures, citizen, state, exchanges, participants, contributions, contributions_with_actor, outcome, observations, earlier }
+        Partial {
+            keys,
+            measures: vec![measure],
+            citizen,
+            state,
+            exchanges,
+            participants: 13,
+            contributions: 15,
+            contributions_with_actor: 14,
+            outcome,
+            observations,
+            earlier: None,
+            deciles: vec![decile],
+            residents: Residents::default(),
+        }
     }
 
     #[test]
@@ -306,9 +377,17 @@ mod tests {
         let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
         let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
         let total = Partial { earlier: Some(Box::new(partial(vec![]))), ..partial(vec![]) };
-        let answer = Answer { groups, total, valuation, denominator: 120 };
+        let residents = ResidentsPartial {
+            keys: vec![key(Dimension::Decile, "3", false, false)],
+            decile: 3,
+            in_scope: true,
+            residents: Residents { areas: 4, areas_with_population: 2, population: 3_100 },
+        };
+        let (area_vintages, residents) = (vec!["imd2019".into(), "imd2025".into()], vec![residents]);
+        let answer = Answer { groups, total, valuation, denominator: 120, area_vintages, residents };
         assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
-        let unvalued = Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1 };
+        let unvalued =
+            Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1, area_vintages: vec![], residents: vec![] };
         assert_eq!(from_response(to_response(unvalued.clone(), None)).unwrap(), unvalued);
     }
 
@@ -325,6 +404,8 @@ mod tests {
         strange(|response| response.amount_denominator = 0);
         let amount = |text: &str| Some(internal::Amount { low: text.into(), central: text.into(), high: text.into() });
         assert!(from_amount(amount("1.5")).is_err() && from_amount(amount("")).is_err() && from_amount(amount("-3")).is_ok());
+        assert!(from_residents(internal::ResidentsPartial { decile: 11, ..Default::default() }).is_err());
+        assert!(from_decile(internal::DecilePartial { decile: 300, ..Default::default() }).is_err());
         assert!(from_key(v1::GroupKey { dimension: 99, ..Default::default() }).is_err());
         assert!(from_measure(internal::MeasurePartial { quantity: "1".into(), matched_quantity: "1".into(), ..Default::default() }).is_err());
     }

@@ -138,8 +138,6 @@ pub struct Views {
     pub statements: BTreeMap<(String, String, u64), Line>,
     /// Service, roll ("month", "year") and unit: actors.
     pub participants: BTreeMap<Key<3>, BTreeSet<String>>,
-    /// Measure, unit of a year or more, actor: quantity and count.
-    pub actor_totals: BTreeMap<Key<3>, (i128, i64)>,
     /// Service, measure, unit, area.
     pub pledges: BTreeMap<Key<4>, (i128, i64)>,
     /// Source and event id of a pledge: what it has had.
@@ -294,8 +292,6 @@ impl Views {
                         let key = [c.service.clone(), roll.to_owned(), unit(start, end, roll)];
                         self.participants.entry(key).or_default().insert(actor.clone());
                     }
-                    let total = self.actor_totals.entry([c.measure.clone(), unit(start, end, "year"), actor.clone()]).or_default();
-                    add(total, c.quantity);
                 }
                 if !c.pledge_event_id.is_empty() {
                     let pledge = entry.key_of(&c.pledge_source, &c.pledge_event_id);

@@ -39,8 +39,17 @@ fn numbers(table: &toml::Table) -> BTreeMap<String, i64> {
     table.iter().filter_map(|(name, value)| Some((name.clone(), value.as_integer()?))).collect()
 }
 
+fn table() -> toml::Table {
+    std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap()
+}
+
+/// The check figures.
+pub fn checks() -> BTreeMap<String, i64> {
+    numbers(table()["checks"].as_table().unwrap())
+}
+
 fn imports(data: &Path) -> Vec<Import> {
-    let table: toml::Table = std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap();
+    let table = table();
     let import = |import: &toml::Value| {
         let import = import.as_table().unwrap();
         let path = |file: &toml::Value| data.join(file.as_str().unwrap()).to_str().unwrap().to_owned();

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, a module for each subject.
 
+mod areas;
+mod as_of;
 mod bad_input;
 mod compare;
 mod crash;

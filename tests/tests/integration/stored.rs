@@ -1,11 +1,13 @@
 //! The fold's rows, read through their published formats into the model's own form.
 
+use std::collections::BTreeMap;
 use tandem_domain::bitmap::Change;
 use tandem_domain::bytes::Take;
 use tandem_domain::cell::Cell as StoredCell;
 use tandem_domain::date::{Date, Grain, Period};
 use tandem_domain::memory::Memory;
 use tandem_domain::rows::{self, Book, Exchange, StatementLine, Suspense, Verdict, Wait};
+use tandem_domain::sheet::{AreaSub, DaySub, HomeSub, Items, MonthSub};
 use tandem_domain::tables::{Key, NameKind, Rows, Table};
 use tandem_tests::model::{Account, Cell, EventKey, ExchangeView, Line, Posting, Views};
 
@@ -17,7 +19,10 @@ pub fn views(memory: &Memory, council: &str) -> Views {
     reader.catalogue(&mut views);
     reader.suspense(&mut views);
     reader.exchanges(&mut views);
-    reader.cube(&mut views);
+    reader.months(&mut views);
+    reader.days(&mut views);
+    reader.areas(&mut views);
+    reader.spans(&mut views);
     reader.homes(&mut views);
     reader.actors(&mut views);
     reader.pledges(&mut views);
@@ -48,9 +53,19 @@ impl Reader<'_> {
         if number == 0 {
             return String::new();
         }
+        if kind == NameKind::Actor {
+            return self.actor(number);
+        }
         let key = Key::of(Table::NameByNumber, self.council).byte(kind as u8).be32(number).clone();
         let text = self.memory.get(Table::NameByNumber, key.as_slice()).unwrap();
         String::from_utf8(text.unwrap_or_else(|| panic!("{kind:?} {number} has no name"))).unwrap()
+    }
+
+    /// Actors have no row by their number.
+    fn actor(&self, number: u32) -> String {
+        let prefix = Key::of(Table::NameByText, self.council).byte(NameKind::Actor as u8).clone().into_vec();
+        let found = self.memory.rows(Table::NameByText).find(|(key, row)| key.starts_with(&prefix) && rows::read_number(row) == Ok(number));
+        String::from_utf8(found.expect("the actor's name").0[prefix.len()..].to_vec()).unwrap()
     }
 
     fn take_name(&self, kind: NameKind, take: &mut Take<'_>) -> String {
@@ -150,34 +165,59 @@ impl Reader<'_> {
         }
     }
 
-    /// Service, measure, evidence, unit: the front of every cell of the cube.
-    fn cube_key(&self, take: &mut Take<'_>) -> [String; 4] {
-        let service = self.take_name(NameKind::Service, take);
-        let measure = self.take_name(NameKind::Measure, take);
-        let evidence = take.byte().unwrap().to_string();
-        [service, measure, evidence, take.period().unwrap().to_string()]
+    fn months(&self, views: &mut Views) {
+        for (key, sheet) in self.rows(Table::CubeMonths) {
+            let mut take = Take::new("CubeMonths", &key);
+            let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
+            for (sub, cell) in items(&sheet) {
+                let MonthSub { evidence, unit } = MonthSub::unpack(sub).unwrap();
+                views.month_cells.insert([service.clone(), measure.clone(), evidence.to_string(), unit.to_string()], cell);
+            }
+        }
     }
 
-    fn cube(&self, views: &mut Views) {
-        for (key, value) in self.rows(Table::DayCell) {
-            insert(&mut views.day_cells, self.cube_key(&mut Take::new("DayCell", &key)), &value);
+    fn days(&self, views: &mut Views) {
+        for (key, sheet) in self.rows(Table::CubeDays) {
+            let mut take = Take::new("CubeDays", &key);
+            let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
+            let (evidence, block) = (take.byte().unwrap().to_string(), take.period().unwrap());
+            for (sub, cell) in items(&sheet) {
+                let DaySub { low, recorded } = DaySub::unpack(sub);
+                let unit = Period { index: block.index * 32 + i32::from(low), ..block }.to_string();
+                let front = [service.clone(), measure.clone(), evidence.clone(), unit.clone()];
+                add(views.day_cells.entry(front).or_default(), &cell);
+                views.day_journal.insert([service.clone(), measure.clone(), evidence.clone(), unit, recorded.to_string()], cell);
+            }
         }
-        for (key, value) in self.rows(Table::MonthCell) {
-            insert(&mut views.month_cells, self.cube_key(&mut Take::new("MonthCell", &key)), &value);
+        // Days that cancel out over what was recorded when are no cells.
+        views.day_cells.retain(|_, cell| *cell != Cell::default());
+    }
+
+    fn areas(&self, views: &mut Views) {
+        let mut areas = BTreeMap::<[String; 4], Cell>::new();
+        for (key, sheet) in self.rows(Table::AreaJournal) {
+            let ([service, measure, unit], block) = self.area_key(&key);
+            for (sub, cell) in items(&sheet) {
+                let AreaSub { low, evidence, recorded } = AreaSub::unpack(sub);
+                let area = self.name(NameKind::Area, block << 8 | u32::from(low));
+                let recorded = Period { grain: Grain::Month, index: recorded }.to_string();
+                add(areas.entry([service.clone(), measure.clone(), unit.clone(), area.clone()]).or_default(), &cell);
+                views.area_cells.insert([service.clone(), measure.clone(), evidence.to_string(), unit.clone(), area, recorded], cell);
+            }
         }
-        for (key, value) in self.rows(Table::DayJournal) {
-            let mut take = Take::new("DayJournal", &key);
-            let [service, measure, evidence, unit] = self.cube_key(&mut take);
-            let recorded = Date(take.ordered().unwrap()).to_string();
-            insert(&mut views.day_journal, [service, measure, evidence, unit, recorded], &value);
+        areas.retain(|_, cell| *cell != Cell::default());
+        let mut without_evidence = BTreeMap::new();
+        for (key, sheet) in self.rows(Table::CubeAreas) {
+            let ([service, measure, unit], block) = self.area_key(&key);
+            for (low, cell) in items(&sheet) {
+                let area = self.name(NameKind::Area, block << 8 | low as u32);
+                without_evidence.insert([service.clone(), measure.clone(), unit.clone(), area], cell);
+            }
         }
-        for (key, value) in self.rows(Table::AreaCell) {
-            let mut take = Take::new("AreaCell", &key);
-            let [service, measure, evidence, unit] = self.cube_key(&mut take);
-            let area = self.take_name(NameKind::Area, &mut take);
-            let recorded = Period { grain: Grain::Month, index: take.ordered().unwrap() }.to_string();
-            insert(&mut views.area_cells, [service, measure, evidence, unit, area, recorded], &value);
-        }
+        assert_eq!(without_evidence, areas, "the cube by area, and its journal summed");
+    }
+
+    fn spans(&self, views: &mut Views) {
         for (key, value) in self.rows(Table::SpanCell) {
             let mut take = Take::new("SpanCell", &key);
             let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
@@ -187,25 +227,41 @@ impl Reader<'_> {
         }
     }
 
+    /// Service, measure and unit, and the block of areas.
+    fn area_key(&self, key: &[u8]) -> ([String; 3], u32) {
+        let mut take = Take::new("AreaJournal", key);
+        let (service, measure) = (self.take_name(NameKind::Service, &mut take), self.take_name(NameKind::Measure, &mut take));
+        let unit = take.period().unwrap().to_string();
+        ([service, measure, unit], block(&mut take))
+    }
+
     fn homes(&self, views: &mut Views) {
-        let count = |value: &[u8]| StoredCell::decode(value).unwrap().count;
-        for (key, value) in self.rows(Table::HomeCell) {
-            let mut take = Take::new("HomeCell", &key);
+        let mut without_areas = BTreeMap::<(String, String, u8, i32), i64>::new();
+        for (key, sheet) in self.rows(Table::HomesByArea) {
+            let mut take = Take::new("HomesByArea", &key);
             let (service, unit) = (self.take_name(NameKind::Service, &mut take), take.period().unwrap().to_string());
-            let (area, state) = (self.take_name(NameKind::Area, &mut take), take.byte().unwrap().to_string());
-            let first = Date(take.ordered().unwrap()).to_string();
-            if count(&value) != 0 {
-                views.homes.insert([service, unit, area, state, first], count(&value));
+            let block = block(&mut take);
+            for (sub, cell) in items(&sheet) {
+                let HomeSub { low, what, days } = HomeSub::unpack(sub);
+                let area = self.name(NameKind::Area, block << 8 | u32::from(low));
+                *without_areas.entry((service.clone(), unit.clone(), what, days)).or_default() += cell.count;
+                match what {
+                    HomeSub::MET => views.latencies.insert([service.clone(), unit.clone(), area, days.to_string()], cell.count),
+                    _ => views.homes.insert([service.clone(), unit.clone(), area, what.to_string(), Date(days).to_string()], cell.count),
+                };
             }
         }
-        for (key, value) in self.rows(Table::LatencyCell) {
-            let mut take = Take::new("LatencyCell", &key);
+        let mut homes = BTreeMap::new();
+        for (key, sheet) in self.rows(Table::Homes) {
+            let mut take = Take::new("Homes", &key);
             let (service, unit) = (self.take_name(NameKind::Service, &mut take), take.period().unwrap().to_string());
-            let (area, days) = (self.take_name(NameKind::Area, &mut take), take.be32().unwrap().to_string());
-            if count(&value) != 0 {
-                views.latencies.insert([service, unit, area, days], count(&value));
+            for (sub, cell) in items(&sheet) {
+                let HomeSub { what, days, .. } = HomeSub::unpack(sub);
+                homes.insert((service.clone(), unit.clone(), what, days), cell.count);
             }
         }
+        without_areas.retain(|_, count| *count != 0);
+        assert_eq!(homes, without_areas, "homes, and homes by area summed");
     }
 
     fn actors(&self, views: &mut Views) {
@@ -225,11 +281,6 @@ impl Reader<'_> {
             views.participants.insert([service, roll, unit], actors);
         }
         views.participants.retain(|_, actors| !actors.is_empty());
-        for (key, value) in self.rows(Table::ActorTotal) {
-            let mut take = Take::new("ActorTotal", &key);
-            let (measure, unit) = (self.take_name(NameKind::Measure, &mut take), take.period().unwrap().to_string());
-            insert_plain(&mut views.actor_totals, [measure, unit, self.take_name(NameKind::Actor, &mut take)], &value);
-        }
     }
 
     fn pledges(&self, views: &mut Views) {
@@ -264,7 +315,7 @@ impl Reader<'_> {
     }
 }
 
-fn insert<K: Ord>(cells: &mut std::collections::BTreeMap<K, Cell>, key: K, value: &[u8]) {
+fn insert<K: Ord>(cells: &mut BTreeMap<K, Cell>, key: K, value: &[u8]) {
     let StoredCell { quantity, count, matched_quantity, matched_count, actor_count } = StoredCell::decode(value).unwrap();
     let cell = Cell { quantity, count, matched_quantity, matched_count, actor_count };
     if cell != Cell::default() {
@@ -272,7 +323,32 @@ fn insert<K: Ord>(cells: &mut std::collections::BTreeMap<K, Cell>, key: K, value
     }
 }
 
-fn insert_plain<K: Ord>(cells: &mut std::collections::BTreeMap<K, (i128, i64)>, key: K, value: &[u8]) {
+/// The cells of a sheet.
+fn items(sheet: &[u8]) -> Vec<(u64, Cell)> {
+    let cell = |StoredCell { quantity, count, matched_quantity, matched_count, actor_count }| Cell {
+        quantity,
+        count,
+        matched_quantity,
+        matched_count,
+        actor_count,
+    };
+    Items::of(sheet).unwrap().map(|item| item.unwrap()).map(|(sub, stored)| (sub, cell(stored))).collect()
+}
+
+fn add(sum: &mut Cell, cell: &Cell) {
+    sum.quantity += cell.quantity;
+    sum.count += cell.count;
+    sum.matched_quantity += cell.matched_quantity;
+    sum.matched_count += cell.matched_count;
+    sum.actor_count += cell.actor_count;
+}
+
+/// An area's number but for its lower byte.
+fn block(take: &mut Take<'_>) -> u32 {
+    take.bytes(3).unwrap().iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+}
+
+fn insert_plain<K: Ord>(cells: &mut BTreeMap<K, (i128, i64)>, key: K, value: &[u8]) {
     let cell = StoredCell::decode(value).unwrap();
     if (cell.quantity, cell.count) != (0, 0) {
         cells.insert(key, (cell.quantity, cell.count));

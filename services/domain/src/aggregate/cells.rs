@@ -1,43 +1,151 @@
 //! Quantities from the roll-ups.
 
 use super::group::{Grouping, Place};
-use super::scope::Fit;
+use super::scope::{Fit, Scope};
 use super::source::Source;
 use super::sums::Sums;
-use super::walk::{CubeFront, SpanFront, walk};
+use super::walk::{AreasFront, DaysFront, MonthsFront, SpanFront, walk};
 use super::{Asked, Error, corrupt};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
-use crate::date::{Grain, Span};
+use crate::date::{Grain, Period, Span};
 use crate::event::Evidence;
 use crate::metrics::Amount;
+use crate::sheet::{AREA_BITS, AreaSub, DaySub, Items, MonthSub};
 use crate::tables::{Rows, Table};
 use crate::valuation::{Prices, Rate};
 
-/// What became of a cell.
-enum Told {
-    /// It was added.
-    All,
-    /// A rate changes within its unit, and all its entries are longer than a day: their spans say when they began.
-    SpansTell,
-    /// A rate changes within its unit, and only the entries say when they began.
-    EntriesTell,
+/// A cell of the cube. What its roll-up does not tell apart is 0, and evidence any grade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spot {
+    service: u32,
+    measure: u32,
+    evidence: u8,
+    unit: Period,
+    area: u32,
+}
+
+/// Sums that cells of a roll-up are added to.
+struct Adding<'a, 'b, 'g, R> {
+    asked: &'a Asked<'b, R>,
+    sums: Sums<'g>,
+    source: Source,
+    /// Whether a rate changes within the unit of a cell whose entries are all longer than a day: their spans say when they began.
+    spans: bool,
+    /// Whether a rate changes within the unit of a cell, and only the entries say when they began.
+    entries: bool,
+}
+
+impl<R: Rows> Adding<'_, '_, '_, R> {
+    /// The cells of one sheet that the scope lets through; those of one spot, which differ in when they were recorded, follow each
+    /// other, and only together do they say what is there. `spot` says where an item is; `None`: out of scope.
+    fn sheet(&mut self, sheet: &[u8], spot: impl Fn(u64) -> Result<Option<Spot>, Corrupt>) -> Result<bool, Error<R::Error>> {
+        let mut last: Option<(Spot, Cell)> = None;
+        for item in Items::of(sheet).map_err(corrupt)? {
+            let (sub, cell) = item.map_err(corrupt)?;
+            let Some(spot) = spot(sub).map_err(corrupt)? else { continue };
+            match &mut last {
+                Some((same, sum)) if *same == spot => *sum += cell,
+                _ => {
+                    if let Some((spot, sum)) = last.replace((spot, cell)) {
+                        self.add(spot, sum)?;
+                    }
+                }
+            }
+        }
+        if let Some((spot, sum)) = last {
+            self.add(spot, sum)?;
+        }
+        Ok(!self.entries)
+    }
+
+    fn months(&mut self) -> Result<(), Error<R::Error>> {
+        let Asked { rows, council, scope, .. } = self.asked;
+        walk(*rows, Table::CubeMonths, council, scope, |MonthsFront { service, measure }, _, sheet| {
+            self.sheet(sheet, |sub| {
+                let MonthSub { evidence, unit } = MonthSub::unpack(sub)?;
+                let spot = Spot { service, measure, evidence, unit, area: 0 };
+                Ok((scope.fit(unit) != Fit::Outside && has_evidence(scope, evidence)?).then_some(spot))
+            })
+        })
+    }
+
+    fn days(&mut self) -> Result<(), Error<R::Error>> {
+        let Asked { rows, council, scope, .. } = self.asked;
+        walk(*rows, Table::CubeDays, council, scope, |front: DaysFront, _, sheet| {
+            self.sheet(sheet, |sub| {
+                let (unit, DaysFront { service, measure, evidence, .. }) = (front.unit(DaySub::unpack(sub).low), front);
+                Ok((scope.fit(unit) != Fit::Outside).then_some(Spot { service, measure, evidence, unit, area: 0 }))
+            })
+        })
+    }
+
+    fn areas(&mut self) -> Result<(), Error<R::Error>> {
+        let Asked { rows, council, scope, .. } = self.asked;
+        walk(*rows, Table::CubeAreas, council, scope, |AreasFront { service, measure, unit, block }, _, sheet| {
+            self.sheet(sheet, |low| {
+                let area = block << AREA_BITS | low as u32;
+                let spot = Spot { service, measure, evidence: Evidence::Assumed as u8, unit, area };
+                Ok(scope.areas().has(area).then_some(spot))
+            })
+        })
+    }
+
+    fn area_journal(&mut self) -> Result<(), Error<R::Error>> {
+        let Asked { rows, council, scope, .. } = self.asked;
+        walk(*rows, Table::AreaJournal, council, scope, |AreasFront { service, measure, unit, block }, _, sheet| {
+            self.sheet(sheet, |sub| {
+                let AreaSub { low, evidence, .. } = AreaSub::unpack(sub);
+                let area = block << AREA_BITS | u32::from(low);
+                let spot = Spot { service, measure, evidence, unit, area };
+                Ok((scope.areas().has(area) && has_evidence(scope, evidence)?).then_some(spot))
+            })
+        })
+    }
+
+    fn add(&mut self, spot: Spot, cell: Cell) -> Result<(), Error<R::Error>> {
+        if cell.is_zero() {
+            return Ok(());
+        }
+        let asked = self.asked;
+        let at = asked.measures.place(spot.measure).map_err(corrupt)?;
+        let rate = match asked.cell_prices().map(|prices| prices.over(at, spot.unit)) {
+            None | Some(Rate::Unpriced) => None,
+            Some(Rate::One(amount)) => Some(amount),
+            Some(Rate::Changes) => {
+                // In the roll-up by day a month holds longer entries only; in the others it holds single days too.
+                let only_long = spot.unit.grain > Grain::Month || self.source == Source::Days;
+                *(if only_long { &mut self.spans } else { &mut self.entries }) = true;
+                return Ok(());
+            }
+        };
+        asked.add_at(&mut self.sums, at, spot, cell, rate)
+    }
+}
+
+fn has_evidence(scope: &Scope, number: u8) -> Result<bool, Corrupt> {
+    Ok(scope.has_evidence(Evidence::from_number(number).ok_or(Corrupt("sheet"))?))
 }
 
 impl<R: Rows> Asked<'_, R> {
     /// Sums from a source that is exact for the question; from the entries if a rate changes within a month whose cells tell no days
     /// apart.
     pub(super) fn sums<'a>(&self, grouping: &'a Grouping, source: Source) -> Result<Sums<'a>, Error<R::Error>> {
-        let table = match source {
-            Source::Months => Table::MonthCell,
-            Source::Days => Table::DayCell,
-            Source::Areas => Table::AreaCell,
+        let mut adding = Adding { asked: self, sums: self.new_sums(grouping), source, spans: false, entries: false };
+        match source {
+            Source::Months => adding.months()?,
+            Source::Days => adding.days()?,
+            Source::Areas => adding.areas()?,
+            Source::AreaJournal => adding.area_journal()?,
             Source::Entries => return self.sums_of_entries(grouping),
-        };
-        match self.sums_of_cells(grouping, table)? {
-            Some(sums) => Ok(sums),
-            None => self.sums_of_entries(grouping),
         }
+        if adding.entries {
+            return self.sums_of_entries(grouping);
+        }
+        if adding.spans {
+            self.add_spans(&mut adding.sums)?;
+        }
+        Ok(adding.sums)
     }
 
     /// Prices, if they are asked of cells.
@@ -50,58 +158,7 @@ impl<R: Rows> Asked<'_, R> {
         Sums::new(grouping, self.question.needs.measures, self.cell_prices().is_some())
     }
 
-    /// `None`: only the entries tell.
-    fn sums_of_cells<'a>(&self, grouping: &'a Grouping, table: Table) -> Result<Option<Sums<'a>>, Error<R::Error>> {
-        let mut sums = self.new_sums(grouping);
-        let (mut spans, mut entries) = (false, false);
-        let mut add = |front: CubeFront, cell: Cell| {
-            match self.add_cell(&mut sums, table, front, cell)? {
-                Told::All => {}
-                Told::SpansTell => spans = true,
-                Told::EntriesTell => entries = true,
-            }
-            Ok(!entries)
-        };
-        // The cells of one front, which differ in when they were recorded, follow each other; only together do they say what is there.
-        let mut last: Option<(CubeFront, Cell)> = None;
-        walk(self.rows, table, self.council, &self.scope, |front: CubeFront, _, value| {
-            let cell = Cell::decode(value).map_err(corrupt)?;
-            match &mut last {
-                Some((same, sum)) if *same == front => *sum += cell,
-                _ => {
-                    if let Some((front, sum)) = last.replace((front, cell)) {
-                        return add(front, sum);
-                    }
-                }
-            }
-            Ok(true)
-        })?;
-        if let Some((front, sum)) = last {
-            add(front, sum)?;
-        }
-        if spans && !entries {
-            self.add_spans(&mut sums)?;
-        }
-        Ok((!entries).then_some(sums))
-    }
-
-    fn add_cell(&self, sums: &mut Sums<'_>, table: Table, front: CubeFront, cell: Cell) -> Result<Told, Error<R::Error>> {
-        if cell.is_zero() {
-            return Ok(Told::All);
-        }
-        let at = self.measures.place(front.measure).map_err(corrupt)?;
-        let rate = match self.cell_prices().map(|prices| prices.over(at, front.unit)) {
-            None | Some(Rate::Unpriced) => None,
-            Some(Rate::One(amount)) => Some(amount),
-            // In the roll-up by day a month holds longer entries only; in the others it holds single days too.
-            Some(Rate::Changes) if front.unit.grain == Grain::Month && table != Table::DayCell => return Ok(Told::EntriesTell),
-            Some(Rate::Changes) => return Ok(Told::SpansTell),
-        };
-        self.add_at(sums, at, front, cell, rate)?;
-        Ok(Told::All)
-    }
-
-    /// Adds what [`Self::add_cell`] left to the spans: those in whose unit a rate changes.
+    /// Adds what [`Adding::add`] left to the spans: those in whose unit a rate changes.
     fn add_spans(&self, sums: &mut Sums<'_>) -> Result<(), Error<R::Error>> {
         let Some(prices) = self.cell_prices() else {
             return Ok(());
@@ -115,17 +172,17 @@ impl<R: Rows> Asked<'_, R> {
             let (at, unit) = (self.measures.place(front.measure).map_err(corrupt)?, span.unit(Grain::Day));
             if self.scope.fit(unit) != Fit::Outside && prices.over(at, unit) == Rate::Changes {
                 let SpanFront { service, measure, evidence, area, .. } = front;
-                self.add_at(sums, at, CubeFront { service, measure, evidence, unit, area }, cell, prices.on(at, span.start))?;
+                self.add_at(sums, at, Spot { service, measure, evidence, unit, area }, cell, prices.on(at, span.start))?;
             }
             Ok(true)
         })
     }
 
     /// Adds a cell of the measure at a place.
-    fn add_at(&self, sums: &mut Sums<'_>, at: usize, front: CubeFront, cell: Cell, rate: Option<Amount>) -> Result<(), Error<R::Error>> {
-        let CubeFront { service, area, unit, .. } = front;
+    fn add_at(&self, sums: &mut Sums<'_>, at: usize, spot: Spot, cell: Cell, rate: Option<Amount>) -> Result<(), Error<R::Error>> {
+        let Spot { service, area, unit, .. } = spot;
         let measure = self.measures.get(at);
-        let evidence = Evidence::from_number(front.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
+        let evidence = Evidence::from_number(spot.evidence).ok_or(Corrupt("key")).map_err(corrupt)?;
         let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
         sums.add(&place, self.scope.fit(unit), measure, cell, rate).map_err(|_| Error::Overflow)
     }

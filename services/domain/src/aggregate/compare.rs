@@ -2,7 +2,7 @@
 
 use super::{Comparison, Error, Question, answer};
 use crate::date::{Date, Grain, Period};
-use crate::metrics::{Answer, GroupKey, OutcomePartial, Partial};
+use crate::metrics::{Answer, DecilePartial, GroupKey, OutcomePartial, Partial};
 use crate::tables::Rows;
 use std::collections::BTreeMap;
 
@@ -17,17 +17,18 @@ pub(super) fn compare<R: Rows>(rows: &R, council: &str, question: &Question, now
     }
 }
 
-/// The same question about another period.
+/// The same question, as of the same point, about another period.
 fn ask<R: Rows>(rows: &R, council: &str, question: &Question, start: Date, end: Date) -> Result<Answer, Error<R::Error>> {
     let mut earlier = Question { comparison: None, ..question.clone() };
     (earlier.filters.start, earlier.filters.end) = (Some(start), Some(end));
     answer(rows, council, &earlier)
 }
 
-/// Nothing, in an answer about the same indicator.
+/// Nothing, in an answer about the same indicator and with the same deciles.
 fn nothing(keys: &[GroupKey], now: &Answer) -> Partial {
     let outcome = OutcomePartial { indicator: now.total.outcome.indicator.clone(), ..OutcomePartial::default() };
-    Partial { keys: keys.to_vec(), outcome, ..Partial::default() }
+    let deciles = if now.total.deciles.is_empty() { Vec::new() } else { DecilePartial::all() };
+    Partial { keys: keys.to_vec(), outcome, deciles, ..Partial::default() }
 }
 
 /// Groups of the same keys belong together. One that only the earlier period has comes too, with nothing in this period.

@@ -1,6 +1,7 @@
 //! Quantities from the entries themselves: exact for every question, and dear. Entries are read in batches, so that memory does not
 //! grow with the book.
 
+use super::as_of::scan_sequences;
 use super::group::{Grouping, Place};
 use super::scope::Fit;
 use super::sums::Sums;
@@ -8,7 +9,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
 use crate::date::{Grain, Span};
-use crate::event::{Body, Envelope, Evidence, Given, Person, kind};
+use crate::event::{Body, Envelope, Evidence, Given, Person, Side, kind};
 use crate::record::Record;
 use crate::rows::{Exchange, ExchangeState, Verdict, Views, read_entry, read_number};
 use crate::tables::{Key, NameKind, Rows, Table};
@@ -18,13 +19,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 const BATCH: u64 = 4_096;
 
 /// An entry in scope.
-struct Found {
-    place: Place,
-    fit: Fit,
+pub(super) struct Found {
+    pub sequence: u64,
+    pub verdict: Verdict,
+    pub place: Place,
+    pub fit: Fit,
     /// Place of its measure.
-    measure: usize,
-    occurred: Span,
-    quantity: u64,
+    pub measure: usize,
+    pub occurred: Span,
+    pub quantity: u64,
     exchange: Option<String>,
     /// Whether it is a contribution with an actor.
     has_actor: bool,
@@ -33,23 +36,53 @@ struct Found {
 /// Numbers of names, looked up as they are met.
 type Numbers = FxHashMap<(u8, String), u32>;
 
+/// Whether exchanges with pages of their own were two-sided at the point asked for. Their entries lie in many batches, and each has so many
+/// that remembering costs little.
+type LargeExchanges = FxHashMap<String, bool>;
+
 impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
         let mut sums = self.new_sums(grouping);
-        let mut numbers = Numbers::default();
-        let views = read(self.rows.get(Table::Views, Key::of(Table::Views, self.council).as_slice()))?;
-        // While views are made again, they reflect fewer entries than the book has.
-        let folded = views.map_or(Ok(0), |row| Views::decode(&row).map(|views| views.folded)).map_err(corrupt)?;
-        for first in (0..folded).step_by(BATCH as usize) {
-            let batch = first..folded.min(first + BATCH);
-            let found = self.in_scope(batch, &mut numbers)?;
-            let two_sided = self.two_sided(&found)?;
+        let mut large = LargeExchanges::default();
+        let is_gone = |sequence, verdict: Verdict| match &self.point {
+            None => verdict.reversed_by.is_some(),
+            Some(point) => !point.is_live(sequence, verdict.reversed_by),
+        };
+        self.each_entry(self.entries_asked()?, is_gone, |found| {
+            let two_sided = self.two_sided(&found, &mut large)?;
             for entry in found {
                 let is_matched = entry.exchange.as_ref().is_some_and(|id| two_sided.contains(id));
                 self.add_entry(&mut sums, &entry, is_matched)?;
             }
-        }
+            Ok(())
+        })?;
         Ok(sums)
+    }
+
+    /// Entries up to the point asked for.
+    pub(super) fn entries_asked(&self) -> Result<u64, Error<R::Error>> {
+        if let Some(point) = &self.point {
+            return Ok(point.entries);
+        }
+        let views = read(self.rows.get(Table::Views, Key::of(Table::Views, self.council).as_slice()))?;
+        // While views are made again, they reflect fewer entries than the book has.
+        views.map_or(Ok(0), |row| Views::decode(&row).map(|views| views.folded)).map_err(corrupt)
+    }
+
+    /// Visits batches of the entries in scope that had their effect, among the first `entries`, but for those whose verdict says that
+    /// they do not count.
+    pub(super) fn each_entry(
+        &self,
+        entries: u64,
+        is_gone: impl Fn(u64, Verdict) -> bool,
+        mut visit: impl FnMut(Vec<Found>) -> Result<(), Error<R::Error>>,
+    ) -> Result<(), Error<R::Error>> {
+        let mut numbers = Numbers::default();
+        for first in (0..entries).step_by(BATCH as usize) {
+            let batch = first..entries.min(first + BATCH);
+            visit(self.in_scope(&batch, &is_gone, &mut numbers)?)?;
+        }
+        Ok(())
     }
 
     fn add_entry(&self, sums: &mut Sums<'_>, entry: &Found, is_matched: bool) -> Result<(), Error<R::Error>> {
@@ -61,65 +94,43 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Entries of a batch that have their effect and are in scope.
-    fn in_scope(&self, batch: std::ops::Range<u64>, numbers: &mut Numbers) -> Result<Vec<Found>, Error<R::Error>> {
-        let mut gone = self.marked(Table::Suspense, &batch, |_| Ok(true))?;
-        gone.extend(self.marked(Table::Verdict, &batch, |row| Ok(Verdict::decode(row)?.reversed_by.is_some()))?);
+    fn in_scope(
+        &self,
+        batch: &std::ops::Range<u64>,
+        is_gone: &impl Fn(u64, Verdict) -> bool,
+        numbers: &mut Numbers,
+    ) -> Result<Vec<Found>, Error<R::Error>> {
+        let mut gone: FxHashSet<u64> = FxHashSet::default();
+        scan_sequences(self.rows, self.council, Table::Suspense, batch, |sequence, _| {
+            gone.insert(sequence);
+            Ok(())
+        })?;
+        let mut verdicts: FxHashMap<u64, Verdict> = FxHashMap::default();
+        scan_sequences(self.rows, self.council, Table::Verdict, batch, |sequence, row| {
+            let verdict = Verdict::decode(row)?;
+            if is_gone(sequence, verdict) {
+                gone.insert(sequence);
+            }
+            verdicts.insert(sequence, verdict);
+            Ok(())
+        })?;
         let mut rows = Vec::new();
-        self.scan_sequences(Table::Entry, &batch, |sequence, row| {
+        scan_sequences(self.rows, self.council, Table::Entry, batch, |sequence, row| {
             if !gone.contains(&sequence) && matches!(kind(facts(row)?), 1 | 2) {
-                rows.push(row.to_vec());
+                rows.push((sequence, row.to_vec()));
             }
             Ok(())
         })?;
         let mut found = Vec::new();
-        for row in &rows {
-            found.extend(self.find(row, numbers)?);
+        for (sequence, row) in &rows {
+            let verdict = verdicts.get(sequence).copied().unwrap_or_default();
+            found.extend(self.find((*sequence, verdict), row, numbers)?);
         }
         Ok(found)
     }
 
-    /// Sequences of a batch that a row marks.
-    fn marked(
-        &self,
-        table: Table,
-        batch: &std::ops::Range<u64>,
-        marks: impl Fn(&[u8]) -> Result<bool, Corrupt>,
-    ) -> Result<FxHashSet<u64>, Error<R::Error>> {
-        let mut marked = FxHashSet::default();
-        self.scan_sequences(table, batch, |sequence, row| {
-            if marks(row)? {
-                marked.insert(sequence);
-            }
-            Ok(())
-        })?;
-        Ok(marked)
-    }
-
-    /// Visits the rows of a batch, of a table whose keys are sequences.
-    fn scan_sequences(
-        &self,
-        table: Table,
-        batch: &std::ops::Range<u64>,
-        mut visit: impl FnMut(u64, &[u8]) -> Result<(), Corrupt>,
-    ) -> Result<(), Error<R::Error>> {
-        let prefix = Key::of(table, self.council);
-        let mut from = prefix.clone();
-        from.be64(batch.start);
-        let mut failure = None;
-        let result = self.rows.scan(table, prefix.as_slice(), from.as_slice(), &mut |key, row| {
-            let sequence = key[prefix.as_slice().len()..].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-            if sequence >= batch.end {
-                return false;
-            }
-            failure = visit(sequence, row).err();
-            failure.is_none()
-        });
-        read(result)?;
-        failure.map_or(Ok(()), |error| Err(corrupt(error)))
-    }
-
     /// Where an entry counts; `None`: it is not in scope. An entry with effect can be read.
-    fn find(&self, row: &[u8], numbers: &mut Numbers) -> Result<Option<Found>, Error<R::Error>> {
+    fn find(&self, (sequence, verdict): (u64, Verdict), row: &[u8], numbers: &mut Numbers) -> Result<Option<Found>, Error<R::Error>> {
         let unreadable = || corrupt(Corrupt("Entry"));
         let (_, record) = read_entry(row).map_err(corrupt)?;
         let parts = Record::decode(record).map_err(|_| unreadable())?.parts;
@@ -146,7 +157,7 @@ impl<R: Rows> Asked<'_, R> {
         }
         let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
         let (quantity, exchange) = (given.quantity, given.exchange.map(str::to_owned));
-        Ok(Some(Found { place, fit, measure: at, occurred, quantity, exchange, has_actor }))
+        Ok(Some(Found { sequence, verdict, place, fit, measure: at, occurred, quantity, exchange, has_actor }))
     }
 
     /// The number of a name that an entry with effect has.
@@ -163,8 +174,8 @@ impl<R: Rows> Asked<'_, R> {
         Ok(number)
     }
 
-    /// Which of the entries' exchanges are two-sided now.
-    fn two_sided(&self, found: &[Found]) -> Result<FxHashSet<String>, Error<R::Error>> {
+    /// Which of the entries' exchanges are two-sided, as of the point asked for.
+    fn two_sided(&self, found: &[Found], large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
         let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -177,11 +188,27 @@ impl<R: Rows> Asked<'_, R> {
         let mut two_sided = FxHashSet::default();
         for (id, row) in ids.into_iter().zip(rows) {
             let row = row.ok_or_else(|| corrupt(Corrupt("Exchange")))?;
-            if Exchange::decode(&row).map_err(corrupt)?.state() == ExchangeState::TwoSided {
+            if self.is_two_sided(id, &Exchange::decode(&row).map_err(corrupt)?, large)? {
                 two_sided.insert(id.clone());
             }
         }
         Ok(two_sided)
+    }
+
+    fn is_two_sided(&self, id: &str, exchange: &Exchange, large: &mut LargeExchanges) -> Result<bool, Error<R::Error>> {
+        if self.point.is_none() {
+            return Ok(exchange.state() == ExchangeState::TwoSided);
+        }
+        if let Some(known) = large.get(id) {
+            return Ok(*known);
+        }
+        let postings = self.all_postings(id.as_bytes(), exchange)?;
+        let has = |side| postings.iter().any(|posting| posting.side == side && self.is_live(posting));
+        let is_two_sided = has(Side::Citizen) && has(Side::State);
+        if exchange.pages > 0 {
+            large.insert(id.to_owned(), is_two_sided);
+        }
+        Ok(is_two_sided)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Whole exchanges, counted at their home.
 
+mod as_of;
+
 use super::group::{Group, Grouping, Place};
 use super::scope::Fit;
 use super::sums::Overflow;
-use super::walk::{HomeFront, walk};
+use super::walk::{HomeAreaFront, HomeFront, walk};
 use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::cell::Cell;
@@ -11,6 +13,7 @@ use crate::date::Date;
 use crate::event::{Evidence, Side};
 use crate::metrics::{Amount, ExchangePartial, UNPRICED_MAX};
 use crate::rows::{Exchange, ExchangeState, Home, Posting, read_postings};
+use crate::sheet::{AREA_BITS, HomeSub, Items};
 use crate::tables::{Key, Rows, Table};
 use crate::valuation::Prices;
 use rustc_hash::FxHashMap;
@@ -39,7 +42,6 @@ impl<R: Rows> Asked<'_, R> {
     pub(super) fn exchanges(&self, grouping: &Grouping) -> Result<(ByGroup, ExchangePartial), Error<R::Error>> {
         let mut sums = Sums::default();
         self.count_homes(grouping, &mut sums)?;
-        self.count_latencies(grouping, &mut sums)?;
         if let Some(prices) = self.prices.as_ref().filter(|_| self.question.needs.exchange_values) {
             self.value_exchanges(grouping, prices, &mut sums)?;
         }
@@ -66,34 +68,45 @@ impl<R: Rows> Asked<'_, R> {
         Ok(())
     }
 
+    /// From the counts without areas, where areas do not matter.
     fn count_homes(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
-        walk(self.rows, Table::HomeCell, self.council, &self.scope, |front: HomeFront, take, value| {
-            let (state, first_day) = (take.byte().map_err(corrupt)?, Date(take.ordered().map_err(corrupt)?));
-            let count = count(value).map_err(corrupt)?;
-            let old_enough = self.is_old_enough(first_day);
-            self.at_home(grouping, sums, front.home(), |sum| {
-                sum.partial.opened += count;
-                match state {
-                    state if state == ExchangeState::TwoSided as u8 => sum.partial.two_sided += count,
-                    state if state == ExchangeState::OneSidedCitizen as u8 && old_enough => sum.partial.one_sided_citizen += count,
-                    state if state == ExchangeState::OneSidedState as u8 && old_enough => sum.partial.one_sided_state += count,
-                    _ => {}
+        if !grouping.by_area() && self.scope.areas().are_all() {
+            return walk(self.rows, Table::Homes, self.council, &self.scope, |HomeFront { service, unit }, _, sheet| {
+                let home = Home { service, area: 0, period: unit };
+                Items::of(sheet).map_err(corrupt)?.try_for_each(|item| self.count_home(grouping, sums, home, item))?;
+                Ok(true)
+            });
+        }
+        walk(self.rows, Table::HomesByArea, self.council, &self.scope, |HomeAreaFront { home: HomeFront { service, unit }, block }, _, sheet| {
+            for item in Items::of(sheet).map_err(corrupt)? {
+                let (sub, cell) = item.map_err(corrupt)?;
+                let area = block << AREA_BITS | u32::from(HomeSub::unpack(sub).low);
+                if self.scope.areas().has(area) {
+                    self.count_home(grouping, sums, Home { service, area, period: unit }, Ok((sub, cell)))?;
                 }
-                Ok::<(), Error<R::Error>>(())
-            })?;
+            }
             Ok(true)
         })
     }
 
-    fn count_latencies(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
-        walk(self.rows, Table::LatencyCell, self.council, &self.scope, |front: HomeFront, take, value| {
-            let days = take.be32().map_err(corrupt)?;
-            let count = count(value).map_err(corrupt)?;
-            self.at_home(grouping, sums, front.home(), |sum| {
-                *sum.latencies.entry(days).or_default() += count;
-                Ok::<(), Error<R::Error>>(())
-            })?;
-            Ok(true)
+    fn count_home(&self, grouping: &Grouping, sums: &mut Sums, home: Home, item: Result<(u64, Cell), Corrupt>) -> Result<(), Error<R::Error>> {
+        let (sub, cell) = item.map_err(corrupt)?;
+        let HomeSub { what, days, .. } = HomeSub::unpack(sub);
+        let count = u64::try_from(cell.count).map_err(|_| corrupt(Corrupt("Homes")))?;
+        self.at_home(grouping, sums, home, |sum| {
+            if what == HomeSub::MET {
+                *sum.latencies.entry(days.unsigned_abs()).or_default() += count;
+                return Ok(());
+            }
+            let old_enough = self.is_old_enough(Date(days));
+            sum.partial.opened += count;
+            match what {
+                what if what == ExchangeState::TwoSided as u8 => sum.partial.two_sided += count,
+                what if what == ExchangeState::OneSidedCitizen as u8 && old_enough => sum.partial.one_sided_citizen += count,
+                what if what == ExchangeState::OneSidedState as u8 && old_enough => sum.partial.one_sided_state += count,
+                _ => {}
+            }
+            Ok(())
         })
     }
 
@@ -230,17 +243,6 @@ struct Worth {
     unpriced: BTreeSet<usize>,
 }
 
-impl HomeFront {
-    fn home(self) -> Home {
-        Home { service: self.service, area: self.area, period: self.unit }
-    }
-}
-
 fn not_negative(amount: Amount) -> Amount {
     Amount { low: amount.low.max(0), central: amount.central.max(0), high: amount.high.max(0) }
-}
-
-/// A count of exchanges, which is never negative.
-fn count(value: &[u8]) -> Result<u64, Corrupt> {
-    u64::try_from(Cell::decode(value)?.count).map_err(|_| Corrupt("HomeCell"))
 }

@@ -1,5 +1,7 @@
 //! Groups by numbers become partial results with their keys in words, in order.
 
+use super::areas::decile_text;
+use super::deciles::DecilesByGroup;
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
 use super::outcomes::{ObservationsByGroup, OutcomesByGroup};
@@ -10,7 +12,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Answer, Dimension, ExchangePartial, GroupKey, IndicatorUsed, OutcomePartial, Partial};
+use crate::metrics::{Answer, DecilePartial, Dimension, ExchangePartial, GroupKey, IndicatorUsed, OutcomePartial, Partial, Residents};
 use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ use std::collections::BTreeSet;
 impl<R: Rows> Asked<'_, R> {
     /// The answer, from the rows that the plan names.
     pub(super) fn answer(&self, plan: Plan) -> Result<Answer, Error<R::Error>> {
-        let grouping = Grouping::new(&self.question.group_by);
+        let grouping = Grouping::new(&self.question.group_by).joining(&self.areas);
         let needs = self.question.needs;
         let mut all = Parts { needs_cells: needs.cells, needs_measures: needs.measures, needs_participants: needs.participants, ..Parts::default() };
         // How many contributions there are and how many have an actor, the cells say.
@@ -27,7 +29,10 @@ impl<R: Rows> Asked<'_, R> {
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
         }
         if needs.exchanges {
-            (all.exchanges, all.all_exchanges) = self.exchanges(&grouping)?;
+            (all.exchanges, all.all_exchanges) = match &self.point {
+                None => self.exchanges(&grouping)?,
+                Some(point) => self.exchanges_as_of(&grouping, point)?,
+            };
         }
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
@@ -39,6 +44,10 @@ impl<R: Rows> Asked<'_, R> {
             all.observations = self.observations(&grouping, plan.quantities)?;
         }
         all.indicator = self.indicator.clone();
+        if needs.deciles {
+            all.needs_deciles = true;
+            all.deciles = self.deciles(&grouping, plan.quantities)?;
+        }
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -49,11 +58,12 @@ impl<R: Rows> Asked<'_, R> {
         partials.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
         let valuation = self.prices.as_ref().map(|prices| prices.used.clone());
         let denominator = self.prices.as_ref().map_or(1, |prices| prices.denominator);
-        Ok(Answer { groups: partials, total, valuation, denominator })
+        let residents = if needs.residents { self.areas.residents(self.council, &self.question.group_by) } else { Vec::new() };
+        Ok(Answer { groups: partials, total, valuation, denominator, area_vintages: self.areas.vintages(), residents })
     }
 
     /// A group's keys in the order asked, and one more if it only overlaps the period and has no calendar key to say so.
-    fn keys(&self, group: &Group, names: &Names) -> Vec<GroupKey> {
+    pub(super) fn keys(&self, group: &Group, names: &Names) -> Vec<GroupKey> {
         let name = |kind, number| names.get(&(kind as u8, number)).cloned().unwrap_or_default();
         let key = |dimension: Dimension| {
             let value = match dimension {
@@ -63,6 +73,8 @@ impl<R: Rows> Asked<'_, R> {
                 Dimension::Side => side(group.side).to_owned(),
                 Dimension::Area => name(NameKind::Area, group.area),
                 Dimension::Evidence => evidence(group.evidence).to_owned(),
+                Dimension::Decile => decile_text(group.decile),
+                Dimension::ParentArea => self.areas.parent(group.parent),
                 Dimension::Day | Dimension::Month | Dimension::Quarter | Dimension::Year => return calendar(dimension, group),
             };
             GroupKey { dimension, value, coarser: false, overlaps: false }
@@ -76,7 +88,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// The names that the groups' keys need, each looked up once.
-    fn names(&self, grouping: &Grouping, groups: &FxHashSet<Group>) -> Result<Names, Error<R::Error>> {
+    pub(super) fn names(&self, grouping: &Grouping, groups: &FxHashSet<Group>) -> Result<Names, Error<R::Error>> {
         let mut needed: BTreeSet<(u8, u32)> = BTreeSet::new();
         for group in groups {
             for (dimension, kind, number) in [(Dimension::Service, NameKind::Service, group.service), (Dimension::Area, NameKind::Area, group.area)] {
@@ -101,7 +113,7 @@ impl<R: Rows> Asked<'_, R> {
 }
 
 /// Texts by kind and number.
-type Names = FxHashMap<(u8, u32), String>;
+pub(super) type Names = FxHashMap<(u8, u32), String>;
 
 /// What was computed, by group.
 #[derive(Default)]
@@ -118,6 +130,8 @@ struct Parts {
     all_outcomes: OutcomePartial,
     observations: ObservationsByGroup,
     indicator: Option<IndicatorUsed>,
+    needs_deciles: bool,
+    deciles: DecilesByGroup,
 }
 
 impl Parts {
@@ -152,8 +166,23 @@ impl Parts {
         };
         let outcome = OutcomePartial { indicator: self.indicator.clone(), ..outcome };
         let observations = self.observations.remove(&group).unwrap_or_default();
-        let (keys, earlier) = (Vec::new(), None);
-        Partial { keys, measures, citizen, state, exchanges, participants, contributions, contributions_with_actor, outcome, observations, earlier }
+        let deciles = self.deciles.remove(&group);
+        let deciles = deciles.unwrap_or_else(|| if self.needs_deciles { DecilePartial::all() } else { Vec::new() });
+        Partial {
+            keys: Vec::new(),
+            measures,
+            citizen,
+            state,
+            exchanges,
+            participants,
+            contributions,
+            contributions_with_actor,
+            outcome,
+            observations,
+            earlier: None,
+            deciles,
+            residents: Residents::default(),
+        }
     }
 }
 

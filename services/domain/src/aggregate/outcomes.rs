@@ -101,7 +101,7 @@ impl<R: Rows> Asked<'_, R> {
     /// Each service's observed units with the value of both sides in them, by group and of the whole scope.
     pub(super) fn observations(&self, grouping: &Grouping, from: Source) -> Result<ObservationsByGroup, Error<R::Error>> {
         let mut observed: BTreeMap<Observed, (OutcomePartial, [SidePartial; 2])> = BTreeMap::new();
-        let area_of = |area: u32| if grouping.has(Dimension::Area) { area } else { 0 };
+        let area_of = |area: u32| if grouping.by_area() { area } else { 0 };
         self.each_outcome(|place, _, outcome| {
             let unit = if place.unit.grain == Grain::Day { Period::of(place.unit.span().start, Grain::Month) } else { place.unit };
             // Of a unit that the period cuts, what both sides gave would be cut too.
@@ -109,7 +109,7 @@ impl<R: Rows> Asked<'_, R> {
                 observed.entry((place.service, area_of(place.area), unit)).or_default().0.add(outcome);
             }
         })?;
-        self.add_sides(&mut observed, grouping.has(Dimension::Area), from)?;
+        self.add_sides(&mut observed, grouping.by_area(), from)?;
         let modes = self.modes(observed.keys().map(|(service, ..)| *service))?;
         let mut groups = ObservationsByGroup::default();
         for ((service, area, unit), (outcome, [citizen, state])) in observed {

@@ -61,7 +61,7 @@ impl<R: Rows> Asked<'_, R> {
         let prefix = Key::of(Table::Statement, self.council);
         scan(self.rows, Table::Statement, &prefix, |_, row| {
             let StatementLine { received, posting, .. } = StatementLine::decode(row)?;
-            if received || posting.actor == 0 || !posting.is_live() {
+            if received || posting.actor == 0 || !self.is_live(&posting) {
                 return Ok(());
             }
             let at = self.measures.place(posting.measure)?;

@@ -124,6 +124,16 @@ impl Scope {
         Some(Period { grain, index: self.units[grain as usize].0 })
     }
 
+    /// The same for blocks of units, whose indices differ in so many lower bits only.
+    pub fn least_block(&self, block: Period, bits: u32) -> Option<Period> {
+        let (first, last) = self.units[block.grain as usize];
+        if block.index <= last >> bits {
+            return Some(Period { index: block.index.max(first >> bits), ..block });
+        }
+        let grain = Grain::from_number(block.grain as u8 + 1)?;
+        Some(Period { grain, index: self.units[grain as usize].0 >> bits })
+    }
+
     /// How a unit lies to the period.
     pub fn fit(&self, unit: Period) -> Fit {
         let lies = |(first, last): (i32, i32)| first <= unit.index && unit.index <= last;

@@ -15,6 +15,8 @@ pub(super) enum Source {
     Days,
     /// The roll-up by area and month.
     Areas,
+    /// Its journal, which tells evidence apart.
+    AreaJournal,
     /// The entries themselves.
     Entries,
 }
@@ -43,8 +45,8 @@ pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
     let cheapest = |all: &[Source]| all.iter().copied().find(|source| asked.is_exact_by(*source)).unwrap_or(Source::Entries);
     let quantities = match asked.rates_change_within_months() {
         // A month's cell does not tell its days apart.
-        true => cheapest(&[Source::Days, Source::Areas]),
-        false => cheapest(&[Source::Months, Source::Days, Source::Areas]),
+        true => cheapest(&[Source::Days, Source::Areas, Source::AreaJournal]),
+        false => cheapest(&[Source::Months, Source::Days, Source::Areas, Source::AreaJournal]),
     };
     let actors = [Actors::Years, Actors::Months].into_iter().find(|actors| asked.has_actors_in(*actors)).unwrap_or(Actors::Lines);
     Plan { quantities, actors }
@@ -53,26 +55,37 @@ pub(super) fn plan<R: Rows>(asked: &Asked<'_, R>) -> Plan {
 impl<R: Rows> Asked<'_, R> {
     /// Whether a source tells apart what the question tells apart.
     pub fn is_exact_by(&self, source: Source) -> bool {
+        // Roll-ups hold what counts now. As of the end of a recorded day or month, the journals do as well as the entries: this is where
+        // they would be chosen.
+        if self.point.is_some() {
+            return source == Source::Entries;
+        }
         let grouping = Grouping::new(&self.question.group_by);
-        let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
+        let by_area = grouping.by_area() || self.question.needs.deciles || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
+        let by_evidence = grouping.has(Dimension::Evidence) || self.scope.narrows_evidence();
         match source {
             Source::Months => !by_area && !by_day,
             Source::Days => !by_area,
-            Source::Areas => !by_day,
+            Source::Areas => !by_day && !by_evidence,
+            Source::AreaJournal => !by_day,
             Source::Entries => true,
         }
     }
 
     /// Whether the bitmaps, which know service and month (or year) only, tell apart what the question tells apart.
     pub fn has_actors_in(&self, actors: Actors) -> bool {
+        // Bitmaps hold who takes part now.
+        if self.point.is_some() {
+            return actors == Actors::Lines;
+        }
         let grouping = Grouping::new(&self.question.group_by);
         let grain = match actors {
             Actors::Lines => return true,
             Actors::Months => Grain::Month,
             Actors::Years => Grain::Year,
         };
-        let beyond = [Dimension::Measure, Dimension::Area, Dimension::Evidence].into_iter().any(|dimension| grouping.has(dimension));
+        let beyond = grouping.by_area() || grouping.has(Dimension::Measure) || grouping.has(Dimension::Evidence);
         let narrowed = !self.question.filters.measures.is_empty() || !self.scope.areas().are_all() || self.scope.narrows_evidence();
         !beyond && !narrowed && grouping.grain().is_none_or(|asked| asked >= grain) && self.scope.is_bounded_by(grain)
     }

@@ -1,6 +1,11 @@
 //! Answers against figures worked by hand, and against a recount of random histories that knows nothing of views.
 
+mod areas;
+mod as_of;
+mod change;
+mod compared;
 mod history;
+mod joined;
 mod plans;
 mod random;
 mod random_outcomes;

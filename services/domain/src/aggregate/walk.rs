@@ -4,6 +4,7 @@ use super::scope::Scope;
 use super::{Error, corrupt, read};
 use crate::bytes::{Corrupt, Take};
 use crate::date::{Date, Grain, Period};
+use crate::sheet::{AREA_BITS, UNIT_BITS};
 use crate::tables::{Key, Rows, Table};
 
 /// Rows to read over before it is cheaper to seek.
@@ -70,16 +71,6 @@ pub(super) fn walk<R: Rows, F: Front>(
     Ok(())
 }
 
-/// Of the cells of the cube. `area` is 0 in the roll-ups without areas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CubeFront {
-    pub service: u32,
-    pub measure: u32,
-    pub evidence: u8,
-    pub unit: Period,
-    pub area: u32,
-}
-
 const LEAST_UNIT: Period = Period { grain: Grain::Day, index: i32::MIN };
 
 /// The least service, measure and evidence that are not less and that the scope may let through.
@@ -101,21 +92,86 @@ fn least_what(scope: &Scope, (service, measure, evidence): (u32, u32, u8)) -> Op
     }
 }
 
-impl Front for CubeFront {
-    const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, unit: LEAST_UNIT, area: 0 };
+/// The same of service and measure alone.
+fn least_pair(scope: &Scope, (service, measure): (u32, u32)) -> Option<(u32, u32)> {
+    let least = scope.services().least(service)?;
+    if least > service {
+        return Some((least, 0));
+    }
+    match scope.least_measure(measure) {
+        Some(measure) => Some((service, measure)),
+        None => service.checked_add(1).map(|service| (service, 0)),
+    }
+}
+
+/// An area, but for the bits that are in a sheet's items.
+fn take_block(take: &mut Take<'_>) -> Result<u32, Corrupt> {
+    Ok(take.bytes(3)?.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
+}
+
+fn put_block(key: &mut Key, block: u32) {
+    key.bytes(&block.to_be_bytes()[1..]);
+}
+
+/// The least block that is not less and may hold an area that is let through.
+fn least_block(scope: &Scope, block: u32) -> Option<u32> {
+    scope.areas().least(block << AREA_BITS).map(|area| area >> AREA_BITS)
+}
+
+/// The unit after all areas of this one. Units are far from the ends of their numbers.
+fn next_unit(unit: Period) -> Period {
+    Period { index: unit.index.saturating_add(1), ..unit }
+}
+
+/// Of the cube by month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MonthsFront {
+    pub service: u32,
+    pub measure: u32,
+}
+
+impl Front for MonthsFront {
+    const LEAST: Self = Self { service: 0, measure: 0 };
 
     fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
-        let (service, measure, evidence, unit) = (take.be32()?, take.be32()?, take.byte()?, take.period()?);
-        let area = if take.is_empty() { 0 } else { take.be32()? };
-        Ok(Self { service, measure, evidence, unit, area })
+        Ok(Self { service: take.be32()?, measure: take.be32()? })
     }
 
     fn put(&self, key: &mut Key) {
-        key.be32(self.service).be32(self.measure).byte(self.evidence).period(self.unit);
-        // Where there are no areas, a longer key would be behind the row.
-        if self.area != 0 {
-            key.be32(self.area);
-        }
+        key.be32(self.service).be32(self.measure);
+    }
+
+    fn least(&self, scope: &Scope) -> Option<Self> {
+        least_pair(scope, (self.service, self.measure)).map(|(service, measure)| Self { service, measure })
+    }
+}
+
+/// Of the cube by day: 32 units in a sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DaysFront {
+    pub service: u32,
+    pub measure: u32,
+    pub evidence: u8,
+    /// The grain, and the index of the unit but for its lower bits.
+    pub block: Period,
+}
+
+impl DaysFront {
+    /// The unit of an item.
+    pub fn unit(&self, low: u8) -> Period {
+        Period { index: self.block.index << UNIT_BITS | i32::from(low), ..self.block }
+    }
+}
+
+impl Front for DaysFront {
+    const LEAST: Self = Self { service: 0, measure: 0, evidence: 0, block: LEAST_UNIT };
+
+    fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
+        Ok(Self { service: take.be32()?, measure: take.be32()?, evidence: take.byte()?, block: take.period()? })
+    }
+
+    fn put(&self, key: &mut Key) {
+        key.be32(self.service).be32(self.measure).byte(self.evidence).period(self.block);
     }
 
     fn least(&self, scope: &Scope) -> Option<Self> {
@@ -125,16 +181,52 @@ impl Front for CubeFront {
         if least > what {
             return Some(Self { service, measure, evidence, ..Self::LEAST });
         }
+        match scope.least_block(self.block, UNIT_BITS) {
+            Some(block) => Some(Self { block, ..*self }),
+            // Evidence has five grades.
+            None => Some(Self { service, measure, evidence: evidence + 1, ..Self::LEAST }),
+        }
+    }
+}
+
+/// Of the cube by area and month: 256 areas in a sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AreasFront {
+    pub service: u32,
+    pub measure: u32,
+    pub unit: Period,
+    pub block: u32,
+}
+
+impl Front for AreasFront {
+    const LEAST: Self = Self { service: 0, measure: 0, unit: LEAST_UNIT, block: 0 };
+
+    fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
+        Ok(Self { service: take.be32()?, measure: take.be32()?, unit: take.period()?, block: take_block(take)? })
+    }
+
+    fn put(&self, key: &mut Key) {
+        key.be32(self.service).be32(self.measure).period(self.unit);
+        put_block(key, self.block);
+    }
+
+    fn least(&self, scope: &Scope) -> Option<Self> {
+        let what = (self.service, self.measure);
+        let least = least_pair(scope, what)?;
+        let (service, measure) = least;
+        if least > what {
+            return Some(Self { service, measure, ..Self::LEAST });
+        }
         let Some(unit) = scope.least_unit(self.unit) else {
-            return Some(Self { service, measure, evidence: evidence + 1, ..Self::LEAST });
+            // The next measure, which may be of no interest: that shows on the next call.
+            return least_pair(scope, (service, measure.checked_add(1)?)).map(|(service, measure)| Self { service, measure, ..Self::LEAST });
         };
         if unit > self.unit {
-            return Some(Self { unit, area: 0, ..*self });
+            return Some(Self { unit, block: 0, ..*self });
         }
-        match scope.areas().least(self.area) {
-            Some(area) => Some(Self { area, ..*self }),
-            // The index after this one, or the next grain: units are far from the ends of their numbers.
-            None => Some(Self { unit: Period { index: unit.index.saturating_add(1), ..unit }, area: 0, ..*self }),
+        match least_block(scope, self.block) {
+            Some(block) => Some(Self { block, ..*self }),
+            None => Some(Self { unit: next_unit(unit), block: 0, ..*self }),
         }
     }
 }
@@ -178,23 +270,22 @@ impl Front for SpanFront {
     }
 }
 
-/// Of the counts of exchanges by home.
+/// Of the counts of exchanges by home, without its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HomeFront {
     pub service: u32,
     pub unit: Period,
-    pub area: u32,
 }
 
 impl Front for HomeFront {
-    const LEAST: Self = Self { service: 0, unit: LEAST_UNIT, area: 0 };
+    const LEAST: Self = Self { service: 0, unit: LEAST_UNIT };
 
     fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
-        Ok(Self { service: take.be32()?, unit: take.period()?, area: take.be32()? })
+        Ok(Self { service: take.be32()?, unit: take.period()? })
     }
 
     fn put(&self, key: &mut Key) {
-        key.be32(self.service).period(self.unit).be32(self.area);
+        key.be32(self.service).period(self.unit);
     }
 
     fn least(&self, scope: &Scope) -> Option<Self> {
@@ -202,15 +293,40 @@ impl Front for HomeFront {
         if service > self.service {
             return Some(Self { service, ..Self::LEAST });
         }
-        let Some(unit) = scope.least_unit(self.unit) else {
-            return service.checked_add(1).map(|service| Self { service, ..Self::LEAST });
-        };
-        if unit > self.unit {
-            return Some(Self { service, unit, area: 0 });
+        match scope.least_unit(self.unit) {
+            Some(unit) => Some(Self { service, unit }),
+            None => service.checked_add(1).map(|service| Self { service, ..Self::LEAST }),
         }
-        match scope.areas().least(self.area) {
-            Some(area) => Some(Self { area, ..*self }),
-            None => Some(Self { service, unit: Period { index: unit.index.saturating_add(1), ..unit }, area: 0 }),
+    }
+}
+
+/// Of the counts of exchanges by home: 256 areas in a sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HomeAreaFront {
+    pub home: HomeFront,
+    pub block: u32,
+}
+
+impl Front for HomeAreaFront {
+    const LEAST: Self = Self { home: HomeFront::LEAST, block: 0 };
+
+    fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
+        Ok(Self { home: HomeFront::take(take)?, block: take_block(take)? })
+    }
+
+    fn put(&self, key: &mut Key) {
+        self.home.put(key);
+        put_block(key, self.block);
+    }
+
+    fn least(&self, scope: &Scope) -> Option<Self> {
+        let home = self.home.least(scope)?;
+        if home > self.home {
+            return Some(Self { home, block: 0 });
+        }
+        match least_block(scope, self.block) {
+            Some(block) => Some(Self { home, block }),
+            None => Some(Self { home: HomeFront { unit: next_unit(home.unit), ..home }, block: 0 }),
         }
     }
 }

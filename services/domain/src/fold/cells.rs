@@ -4,6 +4,7 @@
 use crate::cell::Cell;
 use crate::date::{Date, Grain, Period};
 use crate::rows::{Exchange, ExchangeState, Home, Posting};
+use crate::sheet::{AREA_BITS, AreaSub, DaySub, HomeSub, MonthSub, UNIT_BITS, biased};
 use crate::tables::Key;
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
@@ -22,49 +23,57 @@ impl Recorded {
     }
 }
 
-/// A cell of the cube in a journal, packed so that it is hashed and compared in three steps, in the order of the stored keys.
+/// A cell of a sheet: the sheet's key in two numbers, and the sub-key, all in the order of the stored bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct CubeKey {
-    /// Service 32, measure 32.
-    what: u64,
-    /// Evidence 8, grain 8, index 32.
-    when: u64,
-    /// Area 32 (0 in the roll-up by day), recorded day or month 32.
-    whence: u64,
+pub(super) struct SheetKey {
+    pub(super) front: u64,
+    pub(super) back: u64,
+    pub(super) sub: u64,
 }
 
-/// Numbers biased so that they sort.
-fn biased(number: i32) -> u64 {
-    u64::from(number as u32 ^ 0x8000_0000)
+fn both(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
-impl CubeKey {
-    fn of(posting: &Posting, period: Period, area: u32, recorded: i32) -> Self {
+fn packed(period: Period) -> u64 {
+    (period.grain as u64) << 32 | biased(period.index)
+}
+
+/// A period, and the area but for its lower byte.
+fn packed_by_area(period: Period, area: u32) -> u64 {
+    packed(period) << 24 | u64::from(area >> AREA_BITS)
+}
+
+impl SheetKey {
+    fn of_day(posting: &Posting, recorded: Recorded) -> Self {
+        let unit = posting.occurred.unit(Grain::Day);
+        let block = Period { index: unit.index >> UNIT_BITS, ..unit };
+        let low = (unit.index & ((1 << UNIT_BITS) - 1)) as u8;
         Self {
-            what: u64::from(posting.service) << 32 | u64::from(posting.measure),
-            when: (posting.evidence as u64) << 40 | (period.grain as u64) << 32 | biased(period.index),
-            whence: u64::from(area) << 32 | biased(recorded),
+            front: both(posting.service, posting.measure),
+            back: (posting.evidence as u64) << 40 | packed(block),
+            sub: DaySub { low, recorded: Date(recorded.day) }.pack(),
         }
     }
 
-    /// What keys of DayCell and MonthCell end with.
-    pub(super) fn cell(self) -> (u64, u64) {
-        (self.what, self.when)
+    fn of_month(posting: &Posting, month: Period) -> Self {
+        let sub = MonthSub { evidence: posting.evidence as u8, unit: month }.pack();
+        Self { front: both(posting.service, posting.measure), back: 0, sub }
     }
 
-    /// Appends that.
-    pub(super) fn put_cell(self, key: &mut Key) -> &mut Key {
-        key.be64(self.what).bytes(&self.when.to_be_bytes()[2..])
+    fn of_area(posting: &Posting, month: Period, recorded: Recorded) -> Self {
+        let sub = AreaSub { low: posting.area as u8, evidence: posting.evidence as u8, recorded: recorded.month }.pack();
+        Self { front: both(posting.service, posting.measure), back: packed_by_area(month, posting.area), sub }
     }
 
-    /// What follows in AreaCell: area and recorded month.
-    pub(super) fn put_area(self, key: &mut Key) {
-        key.be64(self.whence);
+    fn of_home(home: &HomeKey) -> Self {
+        let sub = HomeSub { low: 0, what: home.what, days: home.days }.pack();
+        Self { front: home.service.into(), back: packed(home.period), sub }
     }
 
-    /// What follows in DayJournal: the recorded day.
-    pub(super) fn put_recorded(self, key: &mut Key) {
-        key.bytes(&self.whence.to_be_bytes()[4..]);
+    fn of_home_by_area(home: &HomeKey) -> Self {
+        let sub = HomeSub { low: home.area as u8, what: home.what, days: home.days }.pack();
+        Self { front: home.service.into(), back: packed_by_area(home.period, home.area), sub }
     }
 }
 
@@ -92,14 +101,14 @@ impl SpanKey {
 }
 
 /// Where exchanges are counted: home, state and first day, or home and latency.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct HomeKey {
-    pub(super) service: u32,
-    pub(super) period: Period,
-    pub(super) area: u32,
-    /// 0 where latencies are counted.
-    pub(super) state: u8,
-    pub(super) days: i32,
+    service: u32,
+    period: Period,
+    area: u32,
+    /// See [`HomeSub::what`].
+    what: u8,
+    days: i32,
 }
 
 /// What an exchange is counted under.
@@ -112,13 +121,13 @@ pub(super) struct Standing {
 impl Standing {
     pub(super) fn of(exchange: &Exchange) -> Self {
         let Home { service, area, period } = exchange.home;
-        let key = |state, days| HomeKey { service, period, area, state, days };
+        let key = |what, days| HomeKey { service, period, area, what, days };
         let home = match (exchange.state(), exchange.first_day()) {
             (ExchangeState::Empty, _) | (_, None) => None,
             (state, Some(first)) => Some(key(state as u8, first.0)),
         };
         // Both days lie between the years 0 and 9999, so their difference is far below 2^31.
-        Self { home, latency: exchange.latency_days().map(|days| key(0, days as i32)) }
+        Self { home, latency: exchange.latency_days().map(|days| key(HomeSub::MET, days as i32)) }
     }
 }
 
@@ -145,18 +154,72 @@ impl<K: Hash + Eq + Ord + Copy> Sums<K> {
     }
 }
 
+/// A change by one event, in half the memory of a [`Cell`]: they lie beside their sub-keys until they are sorted and summed.
+#[derive(Clone, Copy)]
+pub(super) struct Change {
+    pub(super) sub: u64,
+    quantity: i64,
+    matched_quantity: i64,
+    count: i8,
+    matched_count: i8,
+    actor_count: i8,
+}
+
+impl Change {
+    /// One event changes a quantity by at most 10^15, and each count by at most 1.
+    fn of(sub: u64, cell: &Cell) -> Self {
+        Self {
+            sub,
+            quantity: cell.quantity as i64,
+            matched_quantity: cell.matched_quantity as i64,
+            count: cell.count as i8,
+            matched_count: cell.matched_count as i8,
+            actor_count: cell.actor_count as i8,
+        }
+    }
+
+    pub(super) fn cell(&self) -> Cell {
+        Cell {
+            quantity: self.quantity.into(),
+            count: self.count.into(),
+            matched_quantity: self.matched_quantity.into(),
+            matched_count: self.matched_count.into(),
+            actor_count: self.actor_count.into(),
+        }
+    }
+}
+
+/// Changes of the cells of a table of sheets, by sheet. Sheets are few, and nearly every event touches a cell of its own, so that cells are
+/// sorted and summed at the end, and not looked up.
+#[derive(Default)]
+pub(super) struct Sheets(FxHashMap<(u64, u64), Vec<Change>>);
+
+impl Sheets {
+    fn touch(&mut self, key: SheetKey, change: &Cell) {
+        self.0.entry((key.front, key.back)).or_default().push(Change::of(key.sub, change));
+    }
+
+    /// Sheets by ascending key, their changes by ascending sub-key.
+    pub(super) fn sorted(self) -> Vec<((u64, u64), Vec<Change>)> {
+        let mut all: Vec<_> = self.0.into_iter().collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all.iter_mut().for_each(|(_, changes)| changes.sort_unstable_by_key(|change| change.sub));
+        all
+    }
+}
+
 /// Every table of cells.
 #[derive(Default)]
 pub(super) struct Cells {
-    /// DayJournal, and DayCell by summing it.
-    pub(super) days: Sums<CubeKey>,
-    /// AreaCell, and MonthCell by summing it.
-    pub(super) months: Sums<CubeKey>,
+    pub(super) days: Sheets,
+    /// AreaJournal, and CubeAreas by summing it.
+    pub(super) areas: Sheets,
+    pub(super) homes_by_area: Sheets,
+    /// By sheet and sub-key: they are few.
+    pub(super) homes: Sums<SheetKey>,
+    /// The same.
+    pub(super) months: Sums<SheetKey>,
     pub(super) spans: Sums<SpanKey>,
-    pub(super) homes: Sums<HomeKey>,
-    pub(super) latencies: Sums<HomeKey>,
-    /// By measure, period and actor.
-    pub(super) actors: Sums<(u32, Period, u32)>,
     /// By service, measure, period and area.
     pub(super) pledges: Sums<(u32, u32, Period, u32)>,
     /// By the pledge's source and event id.
@@ -166,8 +229,10 @@ pub(super) struct Cells {
 impl Cells {
     /// Changes the cube's roll-ups of a posting. What is no longer than a day is under its day: no span need be kept.
     pub(super) fn cube(&mut self, posting: &Posting, change: Cell, recorded: Recorded) {
-        self.days.add(CubeKey::of(posting, posting.occurred.unit(Grain::Day), 0, recorded.day), change);
-        self.months.add(CubeKey::of(posting, posting.occurred.unit(Grain::Month), posting.area, recorded.month), change);
+        let month = posting.occurred.unit(Grain::Month);
+        self.days.touch(SheetKey::of_day(posting, recorded), &change);
+        self.areas.touch(SheetKey::of_area(posting, month, recorded), &change);
+        self.months.add(SheetKey::of_month(posting, month), change);
         if posting.occurred.start != posting.occurred.end {
             self.spans.add(SpanKey::of(posting), change);
         }
@@ -175,14 +240,18 @@ impl Cells {
 
     /// An exchange is counted otherwise than before.
     pub(super) fn stand(&mut self, before: Standing, after: Standing) {
-        if before.home != after.home {
-            before.home.inspect(|key| self.homes.add(*key, Cell::count(-1)));
-            after.home.inspect(|key| self.homes.add(*key, Cell::count(1)));
+        for (before, after) in [(before.home, after.home), (before.latency, after.latency)] {
+            if before != after {
+                before.inspect(|key| self.count(key, -1));
+                after.inspect(|key| self.count(key, 1));
+            }
         }
-        if before.latency != after.latency {
-            before.latency.inspect(|key| self.latencies.add(*key, Cell::count(-1)));
-            after.latency.inspect(|key| self.latencies.add(*key, Cell::count(1)));
-        }
+    }
+
+    fn count(&mut self, home: &HomeKey, change: i64) {
+        let change = Cell::count(change);
+        self.homes.add(SheetKey::of_home(home), change);
+        self.homes_by_area.touch(SheetKey::of_home_by_area(home), &change);
     }
 }
 

@@ -67,15 +67,12 @@ impl<R: Rows> Fold<'_, R> {
         if posting.actor != 0 {
             self.statements.take_part(&posting);
         }
-        self.credit(gift, &posting, plain(gift.quantity));
+        self.credit(gift, plain(gift.quantity));
         Ok(())
     }
 
-    /// The actor's total and the pledge that is fulfilled. Neither has matched columns.
-    fn credit(&mut self, gift: &Gift, posting: &Posting, change: crate::cell::Cell) {
-        if posting.actor != 0 {
-            self.cells.actors.add((posting.measure, posting.occurred.unit(Grain::Year), posting.actor), change);
-        }
+    /// The pledge that is fulfilled.
+    fn credit(&mut self, gift: &Gift, change: crate::cell::Cell) {
         if let Some((source, id)) = gift.pledge {
             let source = self.number(source);
             self.cells.fulfilments.add((source, id), change);
@@ -156,7 +153,7 @@ impl<R: Rows> Fold<'_, R> {
             None => posted(&posting),
         };
         self.cells.cube(&posting, cells::minus(change), self.recorded);
-        self.credit(gift, &posting, cells::minus(plain(gift.quantity)));
+        self.credit(gift, cells::minus(plain(gift.quantity)));
         if posting.actor != 0 || posting.recipient != 0 {
             self.mark_line(Posting { reversed_by: Some(reversed_by), ..posting }, gift.exchange.is_some())?;
         }

@@ -33,7 +33,8 @@ pub(super) struct Met {
 pub(super) struct Exchanges {
     by_id: FxHashMap<Rc<str>, u32>,
     pub(super) all: Vec<Met>,
-    loaded: usize,
+    /// Places that were looked up, those of each time in order of ids.
+    order: Vec<u32>,
 }
 
 impl Exchanges {
@@ -57,12 +58,26 @@ impl Exchanges {
         self.get(place).row.as_ref().is_some_and(|row| row.live() >= EXCHANGE_LIVE_MAX)
     }
 
+    /// All that changed, in order of ids.
+    pub(super) fn changed(&self) -> Vec<&Met> {
+        let all = self.order.iter().copied().chain(self.order.len() as u32..self.all.len() as u32).map(|place| self.get(place));
+        let mut changed: Vec<_> = all.filter(|met| met.changed).collect();
+        // Stable, since mostly they are in order.
+        changed.sort_by(|a, b| a.id.cmp(&b.id));
+        changed
+    }
+
     /// Loads the rows of the exchanges that were met since the last time.
     pub(super) fn load<R: Rows>(&mut self, rows: &R, council: &str) -> Result<(), R::Error> {
-        let mut new: Vec<usize> = (self.loaded..self.all.len()).collect();
-        self.loaded = self.all.len();
+        let mut new: Vec<usize> = (self.order.len()..self.all.len()).collect();
         new.sort_unstable_by(|a, b| self.all[*a].id.cmp(&self.all[*b].id));
-        let keys: Vec<_> = new.iter().map(|place| key(council, &self.all[*place].id).into_vec()).collect();
+        self.order.extend(new.iter().map(|place| *place as u32));
+        let key = |place: &usize| {
+            let mut key = Key::of(Table::Exchange, council);
+            key.bytes(self.all[*place].id.as_bytes());
+            key.into_vec()
+        };
+        let keys: Vec<_> = new.iter().map(key).collect();
         for (place, row) in new.into_iter().zip(rows.get_many(Table::Exchange, &keys)?) {
             self.all[place].row = row.map(|row| read(&row)).transpose()?;
         }
@@ -100,12 +115,6 @@ fn read(row: &[u8]) -> Result<Exchange, Corrupt> {
         && exchange.postings.len() < PAGE_POSTINGS
         && exchange.pages < u32::MAX;
     if sound { Ok(exchange) } else { Err(Corrupt("Exchange")) }
-}
-
-pub(super) fn key(council: &str, id: &str) -> Key {
-    let mut key = Key::of(Table::Exchange, council);
-    key.bytes(id.as_bytes());
-    key
 }
 
 pub(super) fn page_key(council: &str, id: &str, page: u32) -> Key {

@@ -1,11 +1,12 @@
 //! Writing: everything that a call changed, table by table, in order of keys.
 
-use super::cells::{Cells, CubeKey, HomeKey};
+use super::cells::{Cells, Change, SheetKey};
 use super::names::text_key;
 use super::{Fold, Folded, exchange, index, statement};
 use crate::cell::Cell;
 use crate::rows::{Verdict, put_entry, put_observations, put_postings};
-use crate::tables::{Key, Rows, Sink, Table};
+use crate::sheet::{AreaSub, DaySub, HomeSub, MonthSub, put_head, put_item};
+use crate::tables::{Key, NameKind, Rows, Sink, Table};
 use std::collections::BTreeMap;
 
 /// Writes rows with one buffer for values and one for keys.
@@ -71,12 +72,8 @@ impl<R: Rows> Fold<'_, R> {
     }
 
     fn write_index(&self, writer: &mut Writer<'_>) {
-        let changed = self.spoken.index.all.iter().filter(|indexed| indexed.changed);
-        let mut changed: Vec<_> = changed.map(|indexed| (indexed.id, self.spoken.names.get(indexed.source).number, indexed)).collect();
-        changed.sort_unstable_by_key(|(id, source, _)| (*id, *source));
-        for (id, source, indexed) in changed {
-            let key = index::key(writer.council, id, source);
-            writer.key = key;
+        for (source, indexed) in self.spoken.index.changed(&self.spoken.names) {
+            index::put_key(writer.key(Table::Index), indexed.id, source);
             writer.put(Table::Index, |out| indexed.sequences().for_each(|sequence| out.extend_from_slice(&sequence.to_be_bytes())));
         }
     }
@@ -93,8 +90,8 @@ impl<R: Rows> Fold<'_, R> {
             writer.sink.put(Table::NameByText, &text_key(writer.council, name), &name.number.to_be_bytes());
         }
         fresh.sort_unstable_by_key(|slot| (names.get(*slot).kind as u8, names.get(*slot).number));
-        for slot in fresh {
-            let name = names.get(slot);
+        // Actors are only ever looked up by their pseudonym.
+        for name in fresh.into_iter().map(|slot| names.get(slot)).filter(|name| name.kind != NameKind::Actor) {
             writer.key(Table::NameByNumber).byte(name.kind as u8).be32(name.number);
             writer.put(Table::NameByNumber, |out| out.extend_from_slice(name.text.as_bytes()));
         }
@@ -129,11 +126,10 @@ impl<R: Rows> Fold<'_, R> {
     }
 
     fn write_exchanges(&self, writer: &mut Writer<'_>) {
-        let mut changed: Vec<_> = self.spoken.exchanges.all.iter().filter(|met| met.changed).collect();
-        changed.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let changed = self.spoken.exchanges.changed();
         for met in &changed {
             if let Some(row) = &met.row {
-                writer.key = exchange::key(writer.council, &met.id);
+                writer.key(Table::Exchange).bytes(met.id.as_bytes());
                 writer.put(Table::Exchange, |out| row.encode(out));
             }
         }
@@ -149,7 +145,7 @@ impl<R: Rows> Fold<'_, R> {
         let lines = &mut self.statements.lines;
         lines.sort_unstable_by_key(|line| (statement::actor_of(&line.posting), line.posting.occurred.start, line.posting.sequence));
         for line in lines {
-            writer.key = statement::key(writer.council, &line.posting);
+            statement::put_key(writer.key(Table::Statement), &line.posting);
             writer.put(Table::Statement, |out| line.encode(out));
         }
         let participants: BTreeMap<_, _> = std::mem::take(&mut self.statements.participants).into_iter().collect();
@@ -174,33 +170,24 @@ impl<R: Rows> Fold<'_, R> {
 }
 
 fn write_cells(cells: Cells, writer: &mut Writer<'_>) {
-    let days = cells.days.sorted();
-    write_roll_up(Table::DayCell, &days, writer);
-    for (key, change) in &days {
-        key.put_recorded(key.put_cell(writer.key(Table::DayJournal)));
-        writer.merge(Table::DayJournal, |out| change.encode(out));
+    write_few(Table::CubeMonths, MonthSub::WIDTH, &cells.months.sorted(), writer);
+    for (key, changes) in cells.days.sorted() {
+        write_sheet(Table::CubeDays, key, DaySub::WIDTH, sums(&changes, |sub| sub), writer);
     }
-    let months = cells.months.sorted();
-    write_roll_up(Table::MonthCell, &months, writer);
-    for (key, change) in &months {
-        key.put_area(key.put_cell(writer.key(Table::AreaCell)));
-        writer.merge(Table::AreaCell, |out| change.encode(out));
+    let areas = cells.areas.sorted();
+    for (key, changes) in &areas {
+        write_sheet(Table::CubeAreas, *key, 1, sums(changes, |sub| AreaSub::unpack(sub).low.into()), writer);
+    }
+    for (key, changes) in areas {
+        write_sheet(Table::AreaJournal, key, AreaSub::WIDTH, sums(&changes, |sub| sub), writer);
+    }
+    write_few(Table::Homes, HomeSub::WIDTH, &cells.homes.sorted(), writer);
+    for (key, changes) in cells.homes_by_area.sorted() {
+        write_sheet(Table::HomesByArea, key, HomeSub::WIDTH_BY_AREA, sums(&changes, |sub| sub), writer);
     }
     for (key, change) in cells.spans.sorted() {
         key.put(writer.key(Table::SpanCell));
         writer.merge(Table::SpanCell, |out| change.encode(out));
-    }
-    for (key, change) in cells.homes.sorted() {
-        home_key(Table::HomeCell, &key, writer).byte(key.state).day(key.days);
-        writer.merge(Table::HomeCell, |out| change.encode(out));
-    }
-    for (key, change) in cells.latencies.sorted() {
-        home_key(Table::LatencyCell, &key, writer).be32(key.days.unsigned_abs());
-        writer.merge(Table::LatencyCell, |out| change.encode(out));
-    }
-    for ((measure, period, actor), change) in cells.actors.sorted() {
-        writer.key(Table::ActorTotal).be32(measure).period(period).be32(actor);
-        writer.merge(Table::ActorTotal, |out| change.encode(out));
     }
     for ((service, measure, period, area), change) in cells.pledges.sorted() {
         writer.key(Table::PledgeCell).be32(service).be32(measure).period(period).be32(area);
@@ -212,16 +199,35 @@ fn write_cells(cells: Cells, writer: &mut Writer<'_>) {
     }
 }
 
-/// Cells without area and journal: neighbours with the same front are summed.
-fn write_roll_up(table: Table, sorted: &[(CubeKey, Cell)], writer: &mut Writer<'_>) {
-    for group in sorted.chunk_by(|(a, _), (b, _)| a.cell() == b.cell()) {
+/// Changes of one sheet, in order of sub-keys, summed by what `sub` makes of them, which keeps the order.
+fn sums(changes: &[Change], sub: fn(u64) -> u64) -> impl Iterator<Item = (u64, Cell)> {
+    changes.chunk_by(move |a, b| sub(a.sub) == sub(b.sub)).map(move |same| {
         let mut sum = Cell::default();
-        group.iter().for_each(|(_, change)| sum += *change);
-        group[0].0.put_cell(writer.key(table));
-        writer.merge(table, |out| sum.encode(out));
-    }
+        same.iter().for_each(|change| sum += change.cell());
+        (sub(same[0].sub), sum)
+    })
 }
 
-fn home_key<'a>(table: Table, key: &HomeKey, writer: &'a mut Writer<'_>) -> &'a mut Key {
-    writer.key(table).be32(key.service).period(key.period).be32(key.area)
+/// A sheet that was touched is merged even if its changes cancel out: a cut between them would have merged it too.
+fn write_sheet(table: Table, (front, back): (u64, u64), width: u8, items: impl Iterator<Item = (u64, Cell)>, writer: &mut Writer<'_>) {
+    // Both numbers are as wide as the table's key has them.
+    let (front_bytes, back_bytes) = match table {
+        Table::CubeMonths => (8, 0),
+        Table::CubeDays => (8, 6),
+        Table::Homes => (4, 5),
+        Table::HomesByArea => (4, 8),
+        _ => (8, 8),
+    };
+    writer.key(table).bytes(&front.to_be_bytes()[8 - front_bytes..]).bytes(&back.to_be_bytes()[8 - back_bytes..]);
+    writer.merge(table, |out| {
+        put_head(out, width);
+        items.for_each(|(sub, sum)| put_item(out, width, sub, &sum));
+    });
+}
+
+fn write_few(table: Table, width: u8, sorted: &[(SheetKey, Cell)], writer: &mut Writer<'_>) {
+    for sheet in sorted.chunk_by(|(a, _), (b, _)| (a.front, a.back) == (b.front, b.back)) {
+        let (key, _) = sheet[0];
+        write_sheet(table, (key.front, key.back), width, sheet.iter().map(|(key, sum)| (key.sub, *sum)), writer);
+    }
 }

@@ -31,7 +31,8 @@ impl Indexed {
 pub(super) struct Index {
     by_key: FxHashMap<(u64, u64, Slot), u32>,
     pub(super) all: Vec<Indexed>,
-    loaded: usize,
+    /// Places that were looked up, those of each time in order of keys.
+    order: Vec<u32>,
 }
 
 impl Index {
@@ -67,13 +68,28 @@ impl Index {
         false
     }
 
+    /// All that changed, in order of keys, each with its source's number.
+    pub(super) fn changed(&self, names: &Names) -> Vec<(u32, &Indexed)> {
+        let all = self.order.iter().copied().chain(self.order.len() as u32..self.all.len() as u32).map(|place| self.get(place));
+        let mut changed: Vec<_> = all.filter(|indexed| indexed.changed).map(|indexed| (names.get(indexed.source).number, indexed)).collect();
+        // Stable, since mostly they are in order.
+        changed.sort_by_key(|(source, indexed)| (indexed.id, *source));
+        changed
+    }
+
     /// Loads the keys that were met since the last time. A source without a number has no entries.
     pub(super) fn load<R: Rows>(&mut self, rows: &R, council: &str, names: &Names) -> Result<(), R::Error> {
-        let new = (self.loaded..self.all.len()).map(|place| (self.all[place].id, names.get(self.all[place].source).number, place));
-        let mut new: Vec<(u128, u32, usize)> = new.filter(|(_, source, _)| *source != 0).collect();
-        self.loaded = self.all.len();
+        let new = (self.order.len()..self.all.len()).map(|place| (self.all[place].id, names.get(self.all[place].source).number, place));
+        let mut new: Vec<(u128, u32, usize)> = new.collect();
         new.sort_unstable();
-        let keys: Vec<_> = new.iter().map(|(id, source, _)| key(council, *id, *source).into_vec()).collect();
+        self.order.extend(new.iter().map(|(_, _, place)| *place as u32));
+        new.retain(|(_, source, _)| *source != 0);
+        let key = |(id, source, _): &(u128, u32, usize)| {
+            let mut key = Key::of(Table::Index, council);
+            put_key(&mut key, *id, *source);
+            key.into_vec()
+        };
+        let keys: Vec<_> = new.iter().map(key).collect();
         for ((_, _, place), row) in new.into_iter().zip(rows.get_many(Table::Index, &keys)?) {
             if let Some(row) = row {
                 let mut sequences = read_sequences(&row)?.into_iter();
@@ -85,8 +101,7 @@ impl Index {
     }
 }
 
-pub(super) fn key(council: &str, id: u128, source: u32) -> Key {
-    let mut key = Key::of(Table::Index, council);
+/// What a key's row ends with.
+pub(super) fn put_key(key: &mut Key, id: u128, source: u32) {
     key.bytes(&id.to_be_bytes()).be32(source);
-    key
 }

@@ -54,6 +54,20 @@ pub struct Folded {
     pub views: Views,
 }
 
+/// Records of one council, decoded: what the fold can do without rows, and so while the rows that it needs are still being committed.
+pub struct Decoded {
+    entries: Vec<Entry>,
+    spoken: Spoken,
+}
+
+/// Decodes the intake of a call of [`fold_decoded`].
+pub fn decode(council: &str, intake: &[Intake<'_>]) -> Decoded {
+    let mut spoken = Spoken::default();
+    spoken.index.reserve(intake.len());
+    let entries = intake.iter().map(|intake| Entry::decode(intake.record, council, &mut spoken)).collect();
+    Decoded { entries, spoken }
+}
+
 /// Folds records of one council, in order; writes changes to `sink` in ascending key order per table.
 ///
 /// Stops early (`taken` less than the intake) when `cures_max` waiting entries were judged in this call and cures remain: commit and
@@ -67,15 +81,36 @@ pub fn fold<R: Rows>(
     cures_max: usize,
     sink: &mut dyn Sink,
 ) -> Result<Folded, R::Error> {
+    fold_decoded(rows, council, partition, intake, decode(council, intake), cures_max, sink)
+}
+
+/// The same, of an intake that was decoded before.
+pub fn fold_decoded<R: Rows>(
+    rows: &R,
+    council: &str,
+    partition: u32,
+    intake: &[Intake<'_>],
+    decoded: Decoded,
+    cures_max: usize,
+    sink: &mut dyn Sink,
+) -> Result<Folded, R::Error> {
     let mut fold = Fold::open(rows, council)?;
     if fold.views.folded != fold.book.entries {
         return Err(Corrupt("Views").into());
     }
     let mut budget = cures_max.max(1);
+    let was_curing = !fold.views.cures.is_empty();
     fold.cure(&mut budget)?;
     let mut taken = 0;
     if fold.views.cures.is_empty() {
-        let entries = fold.prepare(&intake.iter().map(|intake| intake.record).collect::<Vec<_>>(), true)?;
+        // What was decoded ahead has places of its own, which those that cures have met do not fit: that is seldom.
+        let entries = if was_curing {
+            intake.iter().map(|intake| Entry::decode(intake.record, council, &mut fold.spoken)).collect()
+        } else {
+            fold.spoken = decoded.spoken;
+            decoded.entries
+        };
+        fold.prepare(&entries, true)?;
         while taken < intake.len() && fold.views.cures.is_empty() {
             fold.take_record(&intake[taken], entries[taken], partition)?;
             taken += 1;
@@ -100,7 +135,8 @@ pub fn refold<R: Rows>(rows: &R, council: &str, entries_max: usize, cures_max: u
         let end = fold.book.entries.min(fold.views.folded.saturating_add(entries_max.min(REFOLD_MAX) as u64));
         let stored = fold.load_entries(fold.views.folded..end)?;
         let read = stored.iter().map(|row| read_entry(row)).collect::<Result<Vec<_>, _>>()?;
-        let entries = fold.prepare(&read.iter().map(|(_, record)| *record).collect::<Vec<_>>(), false)?;
+        let entries: Vec<_> = read.iter().map(|(_, record)| Entry::decode(record, council, &mut fold.spoken)).collect();
+        fold.prepare(&entries, false)?;
         while taken < read.len() && fold.views.cures.is_empty() {
             let (book_time_us, record) = read[taken];
             fold.take_entry(entries[taken], record, book_time_us)?;

@@ -13,10 +13,8 @@ pub(super) fn sequence_key(table: Table, council: &str, sequence: u64) -> Vec<u8
 }
 
 impl<R: Rows> Fold<'_, R> {
-    /// Decodes records and loads what they need. With `compare` also the earlier entries of the same keys.
-    pub(super) fn prepare(&mut self, records: &[&[u8]], compare: bool) -> Result<Vec<Entry>, R::Error> {
-        self.spoken.index.reserve(records.len());
-        let entries: Vec<_> = records.iter().map(|record| Entry::decode(record, self.council, &mut self.spoken)).collect();
+    /// Loads what entries need. With `compare` also the earlier entries of the same keys.
+    pub(super) fn prepare(&mut self, entries: &[Entry], compare: bool) -> Result<(), R::Error> {
         self.load_spoken()?;
         let mut rivals = Vec::new();
         if compare {
@@ -29,8 +27,7 @@ impl<R: Rows> Fold<'_, R> {
         self.decode_old(&targets);
         self.load_statuses(targets)?;
         self.load_spoken()?;
-        self.spoken.exchanges.load(self.rows, self.council)?;
-        Ok(entries)
+        self.spoken.exchanges.load(self.rows, self.council)
     }
 
     /// Loads old entries that are to be judged again, and what they need.

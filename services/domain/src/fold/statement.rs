@@ -29,10 +29,9 @@ pub(super) fn actor_of(posting: &Posting) -> u32 {
     posting.actor.max(posting.recipient)
 }
 
-pub(super) fn key(council: &str, posting: &Posting) -> Key {
-    let mut key = Key::of(Table::Statement, council);
+/// What a line's key ends with.
+pub(super) fn put_key(key: &mut Key, posting: &Posting) {
     key.be32(actor_of(posting)).day(posting.occurred.start.0).be64(posting.sequence);
-    key
 }
 
 impl Statements {

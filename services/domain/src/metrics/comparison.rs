@@ -3,6 +3,7 @@
 use super::exact::Exact;
 use super::figures::{Coverage, Figure, Money};
 use super::partial::{Dimension, MeasurePartial, Partial};
+use super::residents::DecilePartial;
 use super::{Metric, outcomes};
 use crate::date::{Date, Grain, Period};
 use crate::event::Invalid;
@@ -63,6 +64,13 @@ pub fn check_comparison(metrics: &[&Metric], group_by: &[Dimension], asked: &Com
         }
     }
     wrong
+}
+
+/// All that is wrong with explaining a change of an answer that is compared too.
+pub fn check_explained(asked: &ComparisonAsked) -> Vec<Invalid> {
+    let wrong = |field| Invalid::new(field, "cannot be asked together with change_from: ask the one and then the other");
+    let period = asked.compare_start.or(asked.compare_end).map(|_| "compare_start");
+    period.into_iter().chain(asked.compare_previous.then_some("compare_previous")).map(wrong).collect()
 }
 
 fn check_earlier_period(asked: &ComparisonAsked, calendar: Option<Dimension>) -> Vec<Invalid> {
@@ -178,11 +186,14 @@ fn own(measure: &MeasurePartial) -> (String, crate::event::Side, String) {
 }
 
 impl Partial {
-    /// Whether nothing is in it but, perhaps, something in the earlier period.
+    /// Whether nothing was recorded of it but, perhaps, something in the earlier period. Who lives there was not recorded of it.
     pub fn is_empty(&self) -> bool {
         let indicator = self.outcome.indicator.clone();
         let outcome = outcomes::OutcomePartial { indicator, ..outcomes::OutcomePartial::default() };
-        *self == Self { keys: self.keys.clone(), outcome, earlier: self.earlier.clone(), ..Self::default() }
+        let nothing = |decile: &DecilePartial| DecilePartial { decile: decile.decile, residents: decile.residents, ..DecilePartial::default() };
+        let deciles = self.deciles.iter().map(nothing).collect();
+        let (keys, earlier, residents) = (self.keys.clone(), self.earlier.clone(), self.residents);
+        *self == Self { keys, outcome, earlier, deciles, residents, ..Self::default() }
     }
 }
 

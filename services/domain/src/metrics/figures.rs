@@ -83,7 +83,7 @@ impl Figure {
         self
     }
 
-    fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
+    pub(super) fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
         self.central = ratio(numerator, denominator);
         (self.numerator, self.denominator) = (Some(numerator.to_string()), Some(denominator.to_string()));
         self
@@ -95,6 +95,12 @@ impl Figure {
         // What divides both and the unit's denominator; that is at least 1, since the denominator is.
         let common = gcd(gcd(money.denominator.into(), numerator.unsigned_abs()), denominator.unsigned_abs()) as i128;
         self.ratio(numerator / common, denominator / common)
+    }
+
+    /// A ratio at each rate, rounded by itself.
+    pub(super) fn range_of_ratios(mut self, amount: Amount, denominator: i128) -> Self {
+        (self.low, self.high) = (ratio(amount.low, denominator), ratio(amount.high, denominator));
+        self.ratio(amount.central, denominator)
     }
 
     pub(super) fn covered(mut self, coverage: Coverage) -> Self {
@@ -224,13 +230,18 @@ pub(super) fn match_latency(metric: &Metric, partial: &Partial, money: Money<'_>
     vec![figure("p50", 50), figure("p90", 90)]
 }
 
+pub(super) fn entries_with_an_actor(partial: &Partial) -> Coverage {
+    let (covered, total) = (partial.contributions_with_actor, partial.contributions);
+    Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() }
+}
+
 pub(super) fn participants(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
     let (covered, total) = (partial.contributions_with_actor, partial.contributions);
     // Contributions without an actor are somebody's: who they are is not known, and not nobody.
     let known = covered > 0 || total == 0;
     let figure = metric.figure(money);
     let figure = if known { figure.count(partial.participants) } else { figure };
-    vec![figure.covered(Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() })]
+    vec![figure.covered(entries_with_an_actor(partial))]
 }
 
 pub(super) fn quantity(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {

@@ -1,6 +1,7 @@
 //! The results of several councils become one, exactly.
 
 use super::partial::{Amount, Answer, ExchangePartial, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
+use super::residents::{DecilePartial, add_deciles};
 use std::collections::BTreeMap;
 
 /// Why results cannot become one. Asking again does not help.
@@ -44,6 +45,10 @@ impl Answer {
             }
         }
         self.groups = groups.into_values().collect();
+        self.residents.extend(other.residents);
+        self.area_vintages.extend(other.area_vintages);
+        self.area_vintages.sort_unstable();
+        self.area_vintages.dedup();
         Ok(())
     }
 
@@ -84,7 +89,7 @@ impl Partial {
             (none @ None, other) => *none = other,
             (Some(_), None) => {}
         }
-        Some(())
+        add_deciles(&mut self.deciles, other.deciles)
     }
 
     fn rescale(&mut self, factor: i128) -> Option<()> {
@@ -94,7 +99,8 @@ impl Partial {
         let of_exchanges =
             [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];
         let of_sides = [&mut self.citizen, &mut self.state].into_iter().flat_map(|side| [&mut side.value, &mut side.matched_value]);
-        of_exchanges.into_iter().chain(of_sides).try_for_each(|amount| {
+        let of_deciles = self.deciles.iter_mut().flat_map(DecilePartial::amounts);
+        of_exchanges.into_iter().chain(of_sides).chain(of_deciles).try_for_each(|amount| {
             *amount = amount.times(factor)?;
             Some(())
         })
@@ -102,7 +108,7 @@ impl Partial {
 }
 
 /// Measures of the same name but of another unit or side, in another council, are other measures.
-fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
+pub(super) fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
     let name = |measure: &MeasurePartial| (measure.measure.clone(), measure.side, measure.unit.clone());
     let mut by_name: BTreeMap<_, _> = sums.drain(..).map(|measure| (name(&measure), measure)).collect();
     for other in others {

@@ -1,9 +1,31 @@
 //! Every metric, once.
 
-use super::{Dimension, Filter, MINOR, Metric, Needs, association, figures, outcomes};
+use super::{Dimension, Filter, MINOR, Metric, Needs, association, equity, figures, outcomes};
 
 const ANYTHING: &[Dimension] = &Dimension::ALL;
-const HOME: &[Dimension] = &[Dimension::Council, Dimension::Service, Dimension::Area, Dimension::Month, Dimension::Quarter, Dimension::Year];
+const HOME: &[Dimension] = &[
+    Dimension::Council,
+    Dimension::Service,
+    Dimension::Area,
+    Dimension::Month,
+    Dimension::Quarter,
+    Dimension::Year,
+    Dimension::Decile,
+    Dimension::ParentArea,
+];
+/// Whatever has entries of many deciles.
+const ACROSS_DECILES: &[Dimension] = &[
+    Dimension::Council,
+    Dimension::Service,
+    Dimension::Measure,
+    Dimension::Side,
+    Dimension::Day,
+    Dimension::Month,
+    Dimension::Quarter,
+    Dimension::Year,
+    Dimension::Evidence,
+    Dimension::ParentArea,
+];
 const ANY_FILTER: &[Filter] = &[Filter::Services, Filter::Measures, Filter::Sides, Filter::Areas, Filter::Evidence, Filter::Period];
 const HOME_FILTER: &[Filter] = &[Filter::Services, Filter::Areas, Filter::Period];
 
@@ -21,6 +43,8 @@ const NOTHING: Needs = Needs {
     outcomes: false,
     observations: false,
     comparison: false,
+    residents: false,
+    deciles: false,
 };
 const CELLS: Needs = Needs { cells: true, ..NOTHING };
 const MEASURES: Needs = Needs { measures: true, ..NOTHING };
@@ -32,6 +56,8 @@ const PARTICIPANTS: Needs = Needs { participants: true, ..NOTHING };
 const OUTCOMES: Needs = Needs { outcomes: true, ..NOTHING };
 const OUTCOMES_AND_VALUE: Needs = Needs { outcomes: true, comparison: true, ..VALUE };
 const OBSERVATIONS: Needs = Needs { outcomes: true, observations: true, ..VALUE };
+const PARTICIPATION: Needs = Needs { residents: true, ..PARTICIPANTS };
+const EQUITY: Needs = Needs { measures: true, residents: true, deciles: true, ..CELLS };
 
 /// Every metric, in the order in which they are shown.
 pub const ALL: &[Metric] = &[
@@ -238,5 +264,39 @@ pub const ALL: &[Metric] = &[
         group_by: &[Dimension::Council, Dimension::Service, Dimension::Area],
         filters: HOME_FILTER,
         figures: association::amenability,
+    },
+    Metric {
+        name: "participation_rate",
+        definition: "Distinct actors with a contribution that has its effect ÷ residents. Residents are the sum of the populations of the scope's areas: \
+            of those that it names, which must not contain each other; if it names none, of all areas of the council's catalogue that are of one scheme, the \
+            one with the most areas that have a population (among equals the one with the most areas, then the last by name). A row of one area has that area's, \
+            a row of a decile or of a parent area those of the scope's areas with that decile or parent, every other row the whole scope's; what is unknown has none. \
+            Each area is as in the vintage asked, without one as in its newest. No value unless each of these areas has a population: what has none is coverage, \
+            never zero. Actors are not asked where they live, so it may be above 1. Actors and residents of several councils are summed. Rounded once to 6 decimal \
+            places, half to even.",
+        unit: "1",
+        denominator: "residents of the areas",
+        needs: PARTICIPATION,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: equity::participation_rate,
+    },
+    Metric {
+        name: "equity",
+        definition: "Per head of the residents of each deprivation decile, 1 the most deprived: the value of contributions (citizen) and of the state inputs of two-sided \
+            exchanges (state), at low, central and high rates; without a valuation, of each measure its quantity, of the state's measures the matched one. Only \
+            entries in the areas whose residents are counted, as participation_rate says which. And the concentration index of each, at the central rates, over \
+            the deciles as groups: C = (2 ÷ μ)·Σ fₜ·μₜ·Rₜ − 1, where fₜ is a decile's share of residents, μₜ its amount per head, μ the amount per head of all, and \
+            Rₜ the share of residents in more deprived deciles and half the decile's own (Kakwani, Wagstaff and van Doorslaer 1997, Journal of Econometrics \
+            77(1), 87–103). Below zero the most deprived have more per head, above zero the least deprived; 0 is the same everywhere. No value unless each area with \
+            the decile (for the index: with any) has a population; no index where the amount is not above zero or residents are in fewer than two deciles. \
+            Contra measures count negative. Exact, without floating point (an index whose amounts × residents exceed 127 bits loses their last binary digits \
+            first); rounded once to 6 decimal places, half to even.",
+        unit: "amount per resident",
+        denominator: "residents of the decile's areas; of the index 1",
+        needs: EQUITY,
+        group_by: ACROSS_DECILES,
+        filters: ANY_FILTER,
+        figures: equity::equity,
     },
 ];

@@ -16,7 +16,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
     let nearest = |name| find(name).unwrap_err().nearest;
     assert_eq!(
         ["citizenvalue", "latency", "recprocity", "Participants", ""].map(nearest),
-        ["citizen_value", "match_latency", "reciprocity", "participants", "entries",]
+        ["citizen_value", "match_latency", "reciprocity", "participants", "equity",]
     );
     assert_eq!(find("co-produced").unwrap_err().to_string(), "is no metric; the nearest name is co_produced_value");
     for (index, metric) in ALL.iter().enumerate() {
@@ -106,7 +106,7 @@ fn answer(denominator: u64, groups: Vec<Partial>) -> Answer {
         total
     });
     let valuation = Some(ValuationUsed { id: "floor".into(), version: 1, currency: "GBP".into() });
-    Answer { groups, total, valuation, denominator }
+    Answer { groups, total, valuation, denominator, area_vintages: vec![], residents: vec![] }
 }
 
 fn group(value: &str, amount: i128) -> Partial {

@@ -1,6 +1,6 @@
 //! What can be looked at in a scenario: a subject is one or two tables, shown in words. Entries are `#` and their sequence.
 //!
-//! `book counts suspense verdicts catalogue exchanges postings homes days journal months areas spans statements participants totals pledges
+//! `book counts suspense verdicts catalogue exchanges postings homes days journal months areas spans statements participants pledges
 //! outcomes`
 
 use crate::language::{COUNCIL, Letterbox};
@@ -11,6 +11,7 @@ use tandem_domain::date::{DAY_US, Date, Grain, Period};
 use tandem_domain::event::{Evidence, Side};
 use tandem_domain::memory::Memory;
 use tandem_domain::rows::*;
+use tandem_domain::sheet::{AreaSub, DaySub, HomeSub, Items, MonthSub};
 use tandem_domain::tables::{Key, NameKind, Rows, Table};
 
 /// Shows one subject.
@@ -24,17 +25,14 @@ pub fn show(memory: &Memory, letterbox: &Letterbox, subject: &str) -> Vec<String
         "catalogue" => show.each(Table::Definition, |key, row| show.definition(key, row)),
         "exchanges" => show.each(Table::Exchange, |key, row| show.exchange(key, row)),
         "postings" => show.each(Table::Exchange, |key, row| show.postings(key, row)),
-        "homes" => {
-            [show.each(Table::HomeCell, |key, row| show.home(key, row)), show.each(Table::LatencyCell, |key, row| show.latency(key, row))].concat()
-        }
-        "days" => show.each(Table::DayCell, |key, row| show.cube(key, row, Table::DayCell)),
-        "journal" => show.each(Table::DayJournal, |key, row| show.cube(key, row, Table::DayJournal)),
-        "months" => show.each(Table::MonthCell, |key, row| show.cube(key, row, Table::MonthCell)),
-        "areas" => show.each(Table::AreaCell, |key, row| show.cube(key, row, Table::AreaCell)),
+        "homes" => show.homes(),
+        "days" => show.days(),
+        "journal" => show.journal(),
+        "months" => show.months(),
+        "areas" => [show.areas(), show.area_journal()].concat(),
         "spans" => show.each(Table::SpanCell, |key, row| show.span(key, row)),
         "statements" => show.each(Table::Statement, |key, row| show.line(key, row)),
         "participants" => show.each(Table::Participants, |key, row| show.participants(key, row)),
-        "totals" => show.each(Table::ActorTotal, |key, row| show.total(key, row)),
         "pledges" => {
             [show.each(Table::PledgeCell, |key, row| show.pledge(key, row)), show.each(Table::Fulfilment, |key, row| show.fulfilment(key, row))]
                 .concat()
@@ -58,7 +56,19 @@ fn side(side: Side) -> &'static str {
 }
 
 fn cell(row: &[u8]) -> String {
-    let cell = Cell::decode(row).unwrap();
+    shown(Cell::decode(row).unwrap())
+}
+
+fn home(service: &str, area: &str, period: Period, sub: u64, cell: Cell) -> String {
+    let HomeSub { what, days, .. } = HomeSub::unpack(sub);
+    if what == HomeSub::MET {
+        return format!("{service} {area} {period} met after {days} days: {}", cell.count);
+    }
+    let state = ["one-sided citizen", "one-sided state", "two-sided"][usize::from(what) - 1];
+    format!("{service} {area} {period} {state} since {}: {}", Date(days), cell.count)
+}
+
+fn shown(cell: Cell) -> String {
     let matched = if (cell.matched_quantity, cell.matched_count) == (0, 0) {
         String::new()
     } else {
@@ -79,6 +89,13 @@ impl<'a> Show<'a> {
         key.byte(kind as u8).be32(number);
         let name = self.memory.get(Table::NameByNumber, key.as_slice()).unwrap();
         name.map_or_else(|| "nowhere".to_owned(), |name| String::from_utf8(name).unwrap())
+    }
+
+    /// Actors have no row by their number.
+    fn actor(&self, number: u32) -> String {
+        let prefix = Key::of(Table::NameByText, COUNCIL).byte(NameKind::Actor as u8).clone().into_vec();
+        let found = self.memory.rows(Table::NameByText).find(|(key, row)| key.starts_with(&prefix) && read_number(row) == Ok(number));
+        String::from_utf8(found.expect("the actor's name").0[prefix.len()..].to_vec()).unwrap()
     }
 
     fn service(&self, take: &mut Take<'_>) -> String {
@@ -163,28 +180,92 @@ impl<'a> Show<'a> {
         format!("{}:{postings}", key.text().unwrap())
     }
 
-    fn home(&self, key: &mut Take<'_>, row: &[u8]) -> String {
-        let (service, period, area) = (self.service(key), key.period().unwrap(), self.area(key));
-        let state = ["one-sided citizen", "one-sided state", "two-sided", "empty"][usize::from(key.byte().unwrap()) - 1];
-        format!("{service} {area} {period} {state} since {}: {}", Date(key.ordered().unwrap()), Cell::decode(row).unwrap().count)
+    /// Every item of every sheet of a table.
+    fn items(&self, table: Table, show: impl Fn(&mut Take<'_>, u64, Cell) -> String) -> Vec<String> {
+        let prefix = Key::of(table, COUNCIL).into_vec();
+        let mut lines = Vec::new();
+        for (key, sheet) in self.memory.rows(table) {
+            for item in Items::of(sheet).unwrap() {
+                let (sub, cell) = item.unwrap();
+                lines.push(show(&mut Take::new("key", &key[prefix.len()..]), sub, cell));
+            }
+        }
+        lines
     }
 
-    fn latency(&self, key: &mut Take<'_>, row: &[u8]) -> String {
-        let (service, period, area) = (self.service(key), key.period().unwrap(), self.area(key));
-        format!("{service} {area} {period} met after {} days: {}", key.be32().unwrap(), Cell::decode(row).unwrap().count)
+    /// The area of which a key has all but the lower byte.
+    fn area_in(&self, key: &mut Take<'_>, low: u8) -> String {
+        let block = key.bytes(3).unwrap();
+        self.name(NameKind::Area, u32::from_be_bytes([block[0], block[1], block[2], low]))
     }
 
-    fn cube(&self, key: &mut Take<'_>, row: &[u8], table: Table) -> String {
-        let (service, measure) = (self.service(key), self.measure(key));
-        let evidence = Evidence::from_number(key.byte().unwrap()).unwrap();
-        let period = key.period().unwrap();
-        let area = if table == Table::AreaCell { format!(" {}", self.area(key)) } else { String::new() };
-        let recorded = match table {
-            Table::DayJournal => format!(" recorded {}", Date(key.ordered().unwrap())),
-            Table::AreaCell => format!(" recorded {}", Period { grain: Grain::Month, index: key.ordered().unwrap() }),
-            _ => String::new(),
+    fn homes(&self) -> Vec<String> {
+        let without_areas = self.items(Table::Homes, |key, sub, cell| {
+            let (service, period) = (self.service(key), key.period().unwrap());
+            home(&service, "any area", period, sub, cell)
+        });
+        let by_area = self.items(Table::HomesByArea, |key, sub, cell| {
+            let (service, period) = (self.service(key), key.period().unwrap());
+            home(&service, &self.area_in(key, HomeSub::unpack(sub).low), period, sub, cell)
+        });
+        [without_areas, by_area].concat()
+    }
+
+    fn day_cells(&self) -> Vec<(String, Date, Cell)> {
+        let mut cells = Vec::new();
+        let prefix = Key::of(Table::CubeDays, COUNCIL).into_vec();
+        for (key, sheet) in self.memory.rows(Table::CubeDays) {
+            let mut key = Take::new("key", &key[prefix.len()..]);
+            let (service, measure) = (self.service(&mut key), self.measure(&mut key));
+            let (evidence, block) = (Evidence::from_number(key.byte().unwrap()).unwrap(), key.period().unwrap());
+            for item in Items::of(sheet).unwrap() {
+                let (sub, cell) = item.unwrap();
+                let DaySub { low, recorded } = DaySub::unpack(sub);
+                let unit = Period { index: block.index * 32 + i32::from(low), ..block };
+                cells.push((format!("{service} {measure} {evidence:?} {unit}"), recorded, cell));
+            }
+        }
+        cells
+    }
+
+    /// Whenever it was recorded.
+    fn days(&self) -> Vec<String> {
+        let cells = self.day_cells();
+        let sum = |same: &[(String, Date, Cell)]| {
+            let mut sum = Cell::default();
+            same.iter().for_each(|(_, _, cell)| sum += *cell);
+            format!("{}: {}", same[0].0, shown(sum))
         };
-        format!("{service} {measure} {evidence:?} {period}{area}{recorded}: {}", cell(row))
+        cells.chunk_by(|(a, ..), (b, ..)| a == b).map(sum).collect()
+    }
+
+    fn journal(&self) -> Vec<String> {
+        self.day_cells().into_iter().map(|(what, recorded, cell)| format!("{what} recorded {recorded}: {}", shown(cell))).collect()
+    }
+
+    fn months(&self) -> Vec<String> {
+        self.items(Table::CubeMonths, |key, sub, sum| {
+            let (service, measure) = (self.service(key), self.measure(key));
+            let MonthSub { evidence, unit } = MonthSub::unpack(sub).unwrap();
+            format!("{service} {measure} {:?} {unit}: {}", Evidence::from_number(evidence).unwrap(), shown(sum))
+        })
+    }
+
+    fn areas(&self) -> Vec<String> {
+        self.items(Table::CubeAreas, |key, sub, sum| {
+            let (service, measure, period) = (self.service(key), self.measure(key), key.period().unwrap());
+            format!("{service} {measure} {period} {}: {}", self.area_in(key, sub as u8), shown(sum))
+        })
+    }
+
+    fn area_journal(&self) -> Vec<String> {
+        self.items(Table::AreaJournal, |key, sub, sum| {
+            let (service, measure, period) = (self.service(key), self.measure(key), key.period().unwrap());
+            let AreaSub { low, evidence, recorded } = AreaSub::unpack(sub);
+            let evidence = Evidence::from_number(evidence).unwrap();
+            let recorded = Period { grain: Grain::Month, index: recorded };
+            format!("{service} {measure} {evidence:?} {period} {} recorded {recorded}: {}", self.area_in(key, low), shown(sum))
+        })
     }
 
     fn span(&self, key: &mut Take<'_>, row: &[u8]) -> String {
@@ -197,7 +278,7 @@ impl<'a> Show<'a> {
 
     fn line(&self, key: &mut Take<'_>, row: &[u8]) -> String {
         let StatementLine { received, in_exchange, posting } = StatementLine::decode(row).unwrap();
-        let actor = self.name(NameKind::Actor, key.be32().unwrap());
+        let actor = self.actor(key.be32().unwrap());
         assert_eq!((key.ordered().unwrap(), key.be64().unwrap()), (posting.occurred.start.0, posting.sequence));
         let verb = if received { "received" } else { "gave" };
         let (measure, service) = (self.name(NameKind::Measure, posting.measure), self.name(NameKind::Service, posting.service));
@@ -209,13 +290,8 @@ impl<'a> Show<'a> {
     fn participants(&self, key: &mut Take<'_>, row: &[u8]) -> String {
         let service = self.service(key);
         let roll = ["months", "years"][usize::from(key.byte().unwrap())];
-        let actors = Change::decode(row).unwrap().added.iter().map(|actor| format!(" {}", self.name(NameKind::Actor, actor))).collect::<String>();
+        let actors = Change::decode(row).unwrap().added.iter().map(|actor| format!(" {}", self.actor(actor))).collect::<String>();
         format!("{service} {roll} {}:{actors}", key.period().unwrap())
-    }
-
-    fn total(&self, key: &mut Take<'_>, row: &[u8]) -> String {
-        let (measure, period) = (self.measure(key), key.period().unwrap());
-        format!("{measure} {period} {}: {}", self.name(NameKind::Actor, key.be32().unwrap()), cell(row))
     }
 
     fn pledge(&self, key: &mut Take<'_>, row: &[u8]) -> String {

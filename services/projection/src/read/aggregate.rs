@@ -3,7 +3,8 @@
 use super::view::View;
 use super::{Readable, reflected};
 use std::cell::Cell;
-use tandem_domain::aggregate::{self, Filters, Question, ValuationAsked};
+use std::time::Duration;
+use tandem_domain::aggregate::{self, AsOf, Filters, Question, Start, ValuationAsked};
 use tandem_domain::bytes::Corrupt;
 use tandem_domain::date::Date;
 use tandem_domain::event::{Evidence, Side};
@@ -11,6 +12,7 @@ use tandem_domain::metrics::{Dimension, Needs};
 use tandem_domain::tables::{Rows, Table};
 use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
 use tandem_proto::v1::{self, Scope};
+use tandem_wire::change::{to_as_of, to_change};
 use tandem_wire::partial::{from_comparison, to_response};
 use tandem_wire::status::Failure;
 
@@ -21,9 +23,17 @@ const READS: u32 = 1_024;
 pub fn aggregate<R: Readable>(view: &View<'_, R>, request: &AggregateRequest) -> Result<AggregateResponse, Failure> {
     let question = question(request)?;
     let timed = Timed { view, reads: Cell::new(0) };
-    let answer = aggregate::aggregate(&timed, view.council(), &question).map_err(|error| failure(view.council(), error))?;
-    Ok(to_response(answer, Some(reflected(view)?)))
+    let start = request.change_from.as_ref().map(start).transpose()?;
+    let answered = aggregate::explain(&timed, view.council(), &question, start.as_ref()).map_err(|error| failure(view.council(), error))?;
+    Ok(AggregateResponse {
+        as_of: answered.as_of.map(to_as_of),
+        change: answered.change.map(|(change, from)| Box::new(to_change(change, from))),
+        ..to_response(answered.answer, Some(reflected(view)?))
+    })
 }
+
+/// How long the views may take to reach the end of the book again.
+const REFOLD: Duration = Duration::from_secs(5);
 
 fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
     match error {
@@ -40,6 +50,17 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
             subject: format!("indicator {id}"),
             description: format!("{council}: {error}: `tandem catalogue indicators --council {council}` lists all"),
         },
+        aggregate::Error::NotFolded { .. } => Failure::Unavailable { why: format!("{council}: {error}"), retry_after: REFOLD },
+        aggregate::Error::Currencies(..) => Failure::Precondition {
+            reason: "DIFFERENT_CURRENCIES",
+            subject: "change_from.valuation".into(),
+            description: format!("{council}: {error}"),
+        },
+        aggregate::Error::UnknownVintage { ref vintage, .. } => {
+            let reason = "UNKNOWN_AREA_VINTAGE";
+            let description = format!("area_vintage: {council}: {error}: ask for one of these, or for none to join each area's newest");
+            Failure::Precondition { reason, subject: format!("area_vintage {vintage}"), description }
+        }
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
         }
@@ -50,10 +71,7 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
 fn question(request: &AggregateRequest) -> Result<Question, Failure> {
     let scope = request.scope.clone().unwrap_or_default();
     let group_by = each("group_by", &request.group_by, Dimension::from_number)?;
-    let valuation = request
-        .valuation
-        .as_ref()
-        .map(|valuation| ValuationAsked { id: valuation.id.clone(), version: Some(valuation.version).filter(|version| *version > 0) });
+    let valuation = request.valuation.as_ref().map(valuation);
     Ok(Question {
         filters: filters(scope)?,
         group_by,
@@ -64,6 +82,8 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchanges: request.want_exchanges,
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
+            residents: request.want_residents,
+            deciles: request.want_deciles,
             outcomes: request.outcomes.is_some(),
             observations: request.outcomes.as_ref().is_some_and(|outcomes| outcomes.want_observations),
             ..Needs::default()
@@ -76,7 +96,27 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             day("compare_end", &request.compare_end)?,
             request.compare_previous,
         ),
+        as_of: as_of("", request.as_of_sequence, &request.as_of_date)?,
+        area_vintage: Some(request.area_vintage.clone()).filter(|vintage| !vintage.is_empty()),
     })
+}
+
+fn valuation(valuation: &v1::ValuationRef) -> ValuationAsked {
+    ValuationAsked { id: valuation.id.clone(), version: Some(valuation.version).filter(|version| *version > 0) }
+}
+
+fn start(from: &v1::ChangeFrom) -> Result<Start, Failure> {
+    Ok(Start { as_of: as_of("change_from.", from.as_of_sequence, &from.as_of_date)?, valuation: from.valuation.as_ref().map(valuation) })
+}
+
+/// A point; `prefix` stands before the names of its fields.
+fn as_of(prefix: &str, sequence: Option<u64>, date: &str) -> Result<Option<AsOf>, Failure> {
+    let field = format!("{prefix}as_of_date");
+    match (sequence, day(&field, date)?) {
+        (Some(_), Some(_)) => Err(Failure::invalid(field, format!("is a point like {prefix}as_of_sequence: give one of them"))),
+        (Some(sequence), None) => Ok(Some(AsOf::Sequence(sequence))),
+        (None, day) => Ok(day.map(AsOf::Recorded)),
+    }
 }
 
 fn filters(scope: Scope) -> Result<Filters, Failure> {
@@ -225,6 +265,40 @@ mod tests {
         assert_eq!(wrong(scope(Scope { period_start: "2025-02-30".into(), ..Default::default() })), ["scope.period_start"]);
         let unknown = AggregateRequest { valuation: Some(v1::ValuationRef { id: "floor".into(), version: 2 }), ..Default::default() };
         assert!(matches!(ask(&unknown, None), Err(Failure::Precondition { reason: "UNKNOWN_VALUATION", .. })));
+        let unknown = AggregateRequest { area_vintage: "imd2019".into(), ..Default::default() };
+        let Err(Failure::Precondition { reason: "UNKNOWN_AREA_VINTAGE", description, .. }) = ask(&unknown, None) else { panic!() };
+        assert!(description.contains("no area is defined in the vintage imd2019: no area is defined at all"), "{description}");
+    }
+
+    #[test]
+    fn points_that_cannot_be_are_refused_with_their_field() {
+        let wrong = |request: AggregateRequest| match ask(&request, None) {
+            Err(Failure::Invalid(fields)) => fields.into_iter().map(|about| format!("{}: {}", about.field, about.description)).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let (date, sequence) = ("2025-03-31".to_owned(), Some(0));
+        let empty = "as_of_sequence: is 0; the book has no entries yet";
+        assert_eq!(wrong(AggregateRequest { as_of_sequence: sequence, ..Default::default() }), [empty]);
+        let day = "as_of_date: must be a day of the calendar, YYYY-MM-DD";
+        assert_eq!(wrong(AggregateRequest { as_of_date: "2025-02-30".into(), ..Default::default() }), [day]);
+        let both = "as_of_date: is a point like as_of_sequence: give one of them";
+        assert_eq!(wrong(AggregateRequest { as_of_date: date.clone(), as_of_sequence: sequence, ..Default::default() }), [both]);
+        let since = |from: v1::ChangeFrom| AggregateRequest { change_from: Some(from), ..Default::default() };
+        let nothing = v1::ChangeFrom::default;
+        assert_eq!(wrong(since(v1::ChangeFrom { as_of_sequence: sequence, ..nothing() })), [format!("change_from.{empty}")]);
+        assert_eq!(wrong(since(v1::ChangeFrom { as_of_date: "x".into(), ..nothing() })), [format!("change_from.{day}")]);
+        assert_eq!(wrong(since(nothing()))[0].split(':').next(), Some("valuation"));
+        // A day has a point in every book, also in one that has nothing yet.
+        let answer = ask(&AggregateRequest { council: "E1".into(), as_of_date: date, ..Default::default() }, None).unwrap();
+        assert_eq!(answer.as_of, Some(v1::CouncilAsOf { council: "E1".into(), sequence: None, book_time_us: 0 }));
+    }
+
+    #[test]
+    fn failures_say_whether_to_ask_again() {
+        let late = failure("E1", aggregate::Error::NotFolded { entries: 9, folded: 4 });
+        assert!(matches!(&late, Failure::Unavailable { why, .. } if why.contains("E1: the views reach 4 entries")), "{late:?}");
+        let currencies = failure("E1", aggregate::Error::Currencies("GBP".into(), "USD".into()));
+        assert!(matches!(currencies, Failure::Precondition { reason: "DIFFERENT_CURRENCIES", .. }), "{currencies:?}");
     }
 
     #[test]

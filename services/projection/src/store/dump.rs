@@ -6,6 +6,7 @@ use std::path::Path;
 use tandem_domain::bitmap::Change;
 use tandem_domain::bytes::Corrupt;
 use tandem_domain::cell::Cell;
+use tandem_domain::sheet::Items;
 use tandem_domain::tables::{Merge, Rows, Table};
 
 /// Visits the rows of the projection in a directory, table by table in the order of [`Table::ALL`], ascending by key, merged. Sums of
@@ -35,6 +36,7 @@ fn is_nothing(table: Table, value: &[u8]) -> Result<bool, Corrupt> {
     Ok(match table.merge() {
         None => false,
         Some(Merge::Add) => Cell::decode(value)?.is_zero(),
+        Some(Merge::Sheet) => Items::of(value)?.next().is_none(),
         Some(Merge::Bitmap) => Change::decode(value)?.added.is_empty(),
     })
 }

@@ -1,7 +1,7 @@
 //! Column families: tables that are read and written alike share one, because each has its own write buffers, and their settings.
 
 use crate::Options;
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, MergeOperands};
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, MergeOperands};
 use tandem_domain::tables::{Merge, Table};
 
 /// A column family.
@@ -17,10 +17,10 @@ pub(super) enum Group {
     Names,
     /// Read, changed and written again.
     Exchanges,
-    /// Sums that merge, without actors in their keys: few, merged often.
+    /// Sums that merge, many in a row.
+    Sheets,
+    /// Sums that merge, a row for each: they are few.
     Cells,
-    /// Sums that merge, many and merged seldom.
-    Totals,
     /// Bitmaps that merge.
     Participants,
     /// Written once, read in order.
@@ -29,16 +29,17 @@ pub(super) enum Group {
 
 /// Every column family. They are opened in this order.
 pub(super) const GROUPS: [Group; 9] =
-    [Group::State, Group::Archive, Group::Index, Group::Names, Group::Exchanges, Group::Cells, Group::Totals, Group::Participants, Group::Statements];
+    [Group::State, Group::Archive, Group::Index, Group::Names, Group::Exchanges, Group::Sheets, Group::Cells, Group::Participants, Group::Statements];
 
 /// One write buffer. Larger ones are slower: a skip list of 64 MiB misses the processor's caches.
 const BUFFER_BYTES: usize = 16 << 20;
+/// The archive's: its keys ascend, so that a skip list finds its end at once. All column families are flushed together, when the first of
+/// them is full, and its rows are several times as long as the others'.
+const ARCHIVE_BUFFER_BYTES: usize = 64 << 20;
 /// Write buffers of a column family: one that is filled, the others on their way to the disk.
 const BUFFERS: i32 = 4;
 /// Files that RocksDB keeps open: at 32 MiB a file this reaches beyond 16 GiB without reopening any.
 const OPEN_FILES_MAX: i32 = 512;
-/// A write-ahead log of this size makes RocksDB flush whatever still needs its oldest part.
-const WAL_BYTES_MAX: u64 = 512 << 20;
 
 impl Group {
     /// In which column family a table stands.
@@ -50,8 +51,8 @@ impl Group {
             Index => Self::Index,
             NameByText | NameByNumber | Definition | Suspense | Waiting | Verdict | Outcome => Self::Names,
             Exchange | ExchangePage => Self::Exchanges,
-            DayCell | DayJournal | MonthCell | AreaCell | SpanCell | HomeCell | LatencyCell | PledgeCell => Self::Cells,
-            ActorTotal | Fulfilment => Self::Totals,
+            CubeMonths | CubeDays | CubeAreas | AreaJournal | Homes | HomesByArea => Self::Sheets,
+            SpanCell | PledgeCell | Fulfilment => Self::Cells,
             Participants => Self::Participants,
             Statement => Self::Statements,
         }
@@ -65,8 +66,8 @@ impl Group {
             Self::Index => "index",
             Self::Names => "names",
             Self::Exchanges => "exchanges",
+            Self::Sheets => "sheets",
             Self::Cells => "cells",
-            Self::Totals => "totals",
             Self::Participants => "participants",
             Self::Statements => "statements",
         }
@@ -92,6 +93,10 @@ impl Group {
             blocks.set_optimize_filters_for_memory(true);
         }
         let mut options = rocksdb::Options::default();
+        if self.is_looked_up() {
+            options.set_memtable_whole_key_filtering(true);
+            options.set_memtable_prefix_bloom_ratio(0.1);
+        }
         if self == Self::Archive {
             blocks.set_block_size(32 << 10);
             options.set_compression_type(DBCompressionType::Lz4);
@@ -101,7 +106,7 @@ impl Group {
             options.set_bottommost_compression_type(if self == Self::Index { DBCompressionType::None } else { DBCompressionType::Lz4 });
         }
         options.set_block_based_table_factory(&blocks);
-        options.set_write_buffer_size(BUFFER_BYTES);
+        options.set_write_buffer_size(if self == Self::Archive { ARCHIVE_BUFFER_BYTES } else { BUFFER_BYTES });
         options.set_max_write_buffer_number(BUFFERS);
         options.set_target_file_size_base(32 << 20);
         options.set_max_bytes_for_level_base(128 << 20);
@@ -116,6 +121,7 @@ impl Group {
 fn set_merge(options: &mut rocksdb::Options, merge: Merge) {
     let name = match merge {
         Merge::Add => "tandem.add",
+        Merge::Sheet => "tandem.sheet",
         Merge::Bitmap => "tandem.bitmap",
     };
     let full = move |_: &[u8], row: Option<&[u8]>, operands: &MergeOperands| merge.combine(row, operands, false).ok();
@@ -131,11 +137,9 @@ pub(super) fn database_options(options: &Options) -> rocksdb::Options {
     database.set_max_open_files(OPEN_FILES_MAX);
     database.set_max_background_jobs(3);
     database.set_db_write_buffer_size(options.buffers_bytes);
-    database.set_max_total_wal_size(WAL_BYTES_MAX);
-    // A crash tears the end of the write-ahead log: what comes after the tear was never durable, and is folded again.
-    database.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    // Without a write-ahead log, one column family may not be ahead of another on the disk.
+    database.set_atomic_flush(true);
     database.set_bytes_per_sync(1 << 20);
-    database.set_wal_bytes_per_sync(1 << 20);
     database.set_keep_log_file_num(4);
     database.set_max_log_file_size(4 << 20);
     database

@@ -12,7 +12,7 @@ pub(crate) use rows::Snapshot;
 use crate::error::one_line;
 use crate::{Error, Options};
 use groups::{GROUPS, Group};
-use rocksdb::{ColumnFamily, DB, ErrorKind, ReadOptions, WriteOptions};
+use rocksdb::{ColumnFamily, DB, ErrorKind, FlushOptions, ReadOptions, WriteBatch};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tandem_domain::tables::{Key, Rows, Sink, Table};
@@ -24,7 +24,7 @@ const STAMP: [u8; 1] = [0xff];
 pub(crate) struct Store {
     db: DB,
     path: PathBuf,
-    /// Commits since the store was made.
+    /// Batches stamped since the store was made.
     commits: AtomicU64,
     reads: ReadOptions,
 }
@@ -98,17 +98,23 @@ impl Store {
         Batch::new(GROUPS.map(|group| self.family(group)), bytes)
     }
 
-    /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], and survives the end of this process before.
-    pub fn commit(&self, batch: Batch<'_>) -> Result<(), Error> {
-        let stamp = self.commits.load(Relaxed) + 1;
-        self.db.write_opt(batch.stamped(&STAMP, stamp), &WriteOptions::default())?;
-        self.commits.store(stamp, Relaxed);
-        Ok(())
+    /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], or when RocksDB flushes by itself; both write
+    /// every column family as of one commit. What is lost before is folded again from the log, which is this store's write-ahead log: a
+    /// second one here would write everything twice.
+    pub fn commit(&self, batch: WriteBatch) -> Result<(), Error> {
+        Ok(self.db.write_without_wal(batch)?)
+    }
+
+    /// Stamps a batch. Batches are committed in the order in which they were stamped.
+    pub fn stamped(&self, batch: Batch<'_>) -> WriteBatch {
+        batch.stamped(&STAMP, self.commits.fetch_add(1, Relaxed) + 1)
     }
 
     /// Makes everything that was committed durable.
     pub fn sync(&self) -> Result<(), Error> {
-        Ok(self.db.flush_wal(true)?)
+        let mut waiting = FlushOptions::default();
+        waiting.set_wait(true);
+        Ok(self.db.flush_cfs_opt(&GROUPS.map(|group| self.family(group)), &waiting)?)
     }
 
     /// What is committed now, for as long as it is held.
@@ -122,7 +128,7 @@ impl Store {
         let dropped = || Table::ALL.into_iter().filter(|table| !table.is_book());
         dropped().for_each(|table| batch.delete_all(table));
         batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &meta.encode());
-        self.commit(batch)?;
+        self.commit(self.stamped(batch))?;
         self.sync()?;
         // A range's tombstone slows every read of it until the files are compacted.
         for table in dropped() {

@@ -74,6 +74,7 @@ fn fold_until_stopped(shared: &Shared, ahead: &Receiver<Ahead>) -> Result<(), Er
     while !shared.stopping() {
         tail.round(ahead)?;
     }
+    tail.finish()?;
     shared.store.sync()
 }
 

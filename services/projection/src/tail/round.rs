@@ -1,4 +1,5 @@
-//! One round of the fold: load → fold → commit, then publish.
+//! One round of the fold: load → fold → commit, then publish. While a round is being committed, the next one's records are decoded: that
+//! needs no rows.
 
 use super::Ahead;
 use super::lane::Lane;
@@ -8,15 +9,18 @@ use crate::progress::{At, Council};
 use crate::projection::Shared;
 use crate::store::Batch;
 use crate::store::meta::Cursor;
+use rocksdb::WriteBatch;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tandem_domain::fold::{Folded, Intake, fold};
+use tandem_domain::fold::{Decoded, Folded, Intake, decode, fold_decoded};
 use tandem_domain::rows::Book;
 use tandem_domain::tables::{Sink, Table};
 use tandem_log::{Frame, StoredFrame};
 
+/// Records from which on committing the round before goes on a thread of its own: fewer are decoded sooner than a thread is started.
+const ASIDE_FROM: usize = 1_000;
 /// How long a stop may take to be noticed.
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -29,7 +33,17 @@ pub(super) struct Tail<'a> {
     books: FxHashMap<String, Council>,
     /// Councils with cures that are due. They go on in every round, with new records or without.
     curing: BTreeSet<String>,
+    /// What the last round folded. The lanes and books are those after it.
+    pending: Option<Pending>,
     trim: Trim,
+}
+
+/// A round that is folded and not committed.
+struct Pending {
+    batch: WriteBatch,
+    councils: Vec<(String, Council)>,
+    /// Bytes of frames that are done with.
+    bytes: u64,
 }
 
 /// What a round gives one council.
@@ -53,32 +67,74 @@ impl<'a> Tail<'a> {
         };
         let lanes = (0..shared.source.partitions()).map(lane).collect::<Result<Vec<_>, _>>()?;
         let trim = Trim::new(shared.options.trim_after_bytes, &lanes);
-        Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, trim })
+        Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, pending: None, trim })
     }
 
     /// Waits for something to do, for a short while, and does it.
     pub fn round(&mut self, ahead: &Receiver<Ahead>) -> Result<(), Error> {
         self.take(ahead)?;
-        if self.is_idle() {
-            return Ok(());
+        let pending = self.pending.take();
+        if self.has_nothing_to_fold() {
+            return pending.map_or(Ok(()), |pending| self.commit(pending));
         }
         let parsed = self.lanes.iter().map(|lane| lane.parse(self.lanes.len() as u32)).collect::<Result<Vec<_>, _>>()?;
         let works = self.load(&parsed);
-        // Rows of an event take about three times its record.
+        let committed = pending.as_ref().map_or(0, |pending| pending.bytes);
+        let decoded = self.decode_while_committing(&works, pending)?;
+        // Rows of an event take about twice its record.
         let frames_bytes: usize = self.lanes.iter().flat_map(|lane| &lane.frames).map(|frame| frame.bytes.len()).sum();
-        let mut batch = self.shared.store.batch_of(3 * frames_bytes);
-        let folded = self.fold(&works, &mut batch)?;
+        let mut batch = self.shared.store.batch_of(2 * frames_bytes);
+        let folded = self.fold(&works, decoded, &mut batch)?;
         let advanced = self.advance(&parsed, &folded);
-        self.commit(batch, &advanced)?;
+        self.put_cursors(&mut batch, &advanced);
         drop(works);
         drop(parsed);
+        self.trim.after(committed, self.shared, &self.lanes)?;
         let bytes = self.drop_folded(&advanced);
-        self.publish(folded);
+        let councils = self.remember(folded);
+        self.pending = Some(Pending { batch: self.shared.store.stamped(batch), councils, bytes });
+        Ok(())
+    }
+
+    /// Commits what is folded: before a stop.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.pending.take().map_or(Ok(()), |pending| self.commit(pending))
+    }
+
+    fn commit(&mut self, Pending { batch, councils, bytes }: Pending) -> Result<(), Error> {
+        commit(self.shared, batch)?;
+        self.publish(councils);
         self.trim.after(bytes, self.shared, &self.lanes)
     }
 
-    fn is_idle(&self) -> bool {
+    /// Decodes what is to be folded next; what was folded before is then committed and published.
+    fn decode_while_committing(&self, works: &Works<'_>, pending: Option<Pending>) -> Result<Vec<Decoded>, Error> {
+        let decode_all = || works.iter().map(|(council, work)| decode(council, &work.intake)).collect();
+        let Some(Pending { batch, councils, .. }) = pending else {
+            return Ok(decode_all());
+        };
+        let records: usize = works.values().map(|work| work.intake.len()).sum();
+        let (committed, decoded) = if records < ASIDE_FROM {
+            (commit(self.shared, batch), decode_all())
+        } else {
+            std::thread::scope(|scope| {
+                let aside = scope.spawn(|| commit(self.shared, batch));
+                let decoded = decode_all();
+                let committed = aside.join().unwrap_or_else(|_| Err(Error::Stopped("the thread that commits panicked".into())));
+                (committed, decoded)
+            })
+        };
+        committed?;
+        self.publish(councils);
+        Ok(decoded)
+    }
+
+    fn has_nothing_to_fold(&self) -> bool {
         self.curing.is_empty() && self.lanes.iter().all(|lane| lane.frames.is_empty())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pending.is_none() && self.has_nothing_to_fold()
     }
 
     /// Moves frames that were read ahead into their lanes, up to the bounds of a round.
@@ -131,12 +187,12 @@ impl<'a> Tail<'a> {
         works
     }
 
-    fn fold(&self, works: &Works<'_>, batch: &mut Batch<'_>) -> Result<Vec<(String, Folded)>, Error> {
+    fn fold(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<Vec<(String, Folded)>, Error> {
         let began = Instant::now();
         let (cures_max, metrics) = (self.shared.options.round_cures, &self.shared.metrics);
         let mut all = Vec::with_capacity(works.len());
-        for (council, work) in works {
-            let folded = fold(&self.shared.store, council, work.partition, &work.intake, cures_max, batch)?;
+        for ((council, work), decoded) in works.iter().zip(decoded) {
+            let folded = fold_decoded(&self.shared.store, council, work.partition, &work.intake, decoded, cures_max, batch)?;
             if folded.taken < work.intake.len() && !folded.cures_pending {
                 return Err(Error::Stopped(format!("the fold left records of {council} without a cure to wait for")));
             }
@@ -154,19 +210,15 @@ impl<'a> Tail<'a> {
         self.lanes.iter().zip(parsed).map(|(lane, frames)| lane.advance(frames, book)).collect()
     }
 
-    fn commit(&self, mut batch: Batch<'_>, advanced: &[(Cursor, usize)]) -> Result<(), Error> {
-        let began = Instant::now();
+    fn put_cursors(&self, batch: &mut Batch<'_>, advanced: &[(Cursor, usize)]) {
         for (lane, (cursor, _)) in self.lanes.iter().zip(advanced) {
             if *cursor != lane.cursor {
                 batch.put(Table::Cursor, &Cursor::key(lane.partition), &cursor.encode());
             }
         }
-        self.shared.store.commit(batch)?;
-        self.shared.metrics.committed(began.elapsed());
-        Ok(())
     }
 
-    /// Forgets frames that are committed; says how many bytes they were.
+    /// Forgets frames that are folded; says how many bytes they were.
     fn drop_folded(&mut self, advanced: &[(Cursor, usize)]) -> u64 {
         let mut bytes = 0;
         for (lane, (cursor, done)) in self.lanes.iter_mut().zip(advanced) {
@@ -176,8 +228,8 @@ impl<'a> Tail<'a> {
         bytes
     }
 
-    /// Wakes whoever waits. What they then read is committed.
-    fn publish(&mut self, folded: Vec<(String, Folded)>) {
+    /// Where books and cures stand for the next round.
+    fn remember(&mut self, folded: Vec<(String, Folded)>) -> Vec<(String, Council)> {
         let councils: Vec<(String, Council)> = folded.into_iter().map(|(name, folded)| (name, Council::of(&folded))).collect();
         for (name, council) in &councils {
             self.books.insert(name.clone(), *council);
@@ -187,9 +239,21 @@ impl<'a> Tail<'a> {
                 self.curing.remove(name);
             }
         }
+        councils
+    }
+
+    /// Wakes whoever waits. What they then read is committed; the lanes stand where that round left them.
+    fn publish(&self, councils: Vec<(String, Council)>) {
         self.shared.progress.send_modify(|progress| {
             progress.books.extend(councils);
             progress.cursors = self.lanes.iter().map(|lane| (lane.cursor.next_offset, lane.cursor.next_index)).collect();
         });
     }
+}
+
+fn commit(shared: &Shared, batch: WriteBatch) -> Result<(), Error> {
+    let began = Instant::now();
+    shared.store.commit(batch)?;
+    shared.metrics.committed(began.elapsed());
+    Ok(())
 }

@@ -93,6 +93,7 @@ impl Fake {
             currency: currency.into(),
             amount_denominator: denominator,
             reflects: Some(reflects(council)),
+            ..Default::default()
         };
         self.answers.lock().unwrap().insert(council.into(), answer);
         self

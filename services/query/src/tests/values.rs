@@ -147,6 +147,8 @@ async fn what_is_wrong_is_said_with_its_field() {
         (Box::new(move |question| question.group_by = vec![dimension(Dimension::Measure)]), "group_by[0]", "measure"),
         (Box::new(|question| question.scope.as_mut().unwrap().evidence = vec![4]), "scope.evidence", "response_rate"),
         (Box::new(|question| question.one_sided_older_than_days = 3), "today", "required"),
+        (Box::new(|question| question.area_vintage = "imd 2025".into()), "area_vintage", "1 to 32 bytes"),
+        (Box::new(|question| question.area_vintage = "v".repeat(33)), "area_vintage", "1 to 32 bytes"),
         (Box::new(|question| question.today = "tomorrow".into()), "today", "YYYY-MM-DD"),
         (Box::new(|question| question.at_least = vec!["here".into()]), "at_least[0]", "position"),
         (Box::new(|question| question.metrics = vec!["outcome".into()]), "indicator", "required"),

@@ -5,12 +5,16 @@ pub mod entry;
 pub mod exchange;
 mod facts;
 pub mod metrics;
+mod points;
 pub mod shown;
 pub mod statement;
 pub mod status;
 pub mod suspense;
 pub mod value;
+mod value_beside;
+mod value_change;
 mod value_document;
+mod value_explain;
 
 use crate::client::{Connection, Server, explain};
 use std::time::Duration;

@@ -43,6 +43,39 @@ impl From<v1::CouncilReflected> for Reflects {
     }
 }
 
+/// A point of one council's book.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// The council.
+    pub council: String,
+    /// Sequence of the last entry that counts; null: before the first.
+    pub sequence: Option<u64>,
+    /// Its book time, RFC 3339 in UTC; null if there is none.
+    pub book_time: Option<String>,
+}
+
+impl From<v1::CouncilAsOf> for Point {
+    fn from(point: v1::CouncilAsOf) -> Self {
+        Self { council: point.council, sequence: point.sequence, book_time: instant(point.book_time_us) }
+    }
+}
+
+impl Point {
+    /// "entry 41 of E09000001, recorded 2025-03-01T12:00:00Z", or how many councils there are.
+    pub fn all(points: &[Self]) -> String {
+        match points {
+            [one] => match (&one.sequence, &one.book_time) {
+                (Some(sequence), time) => {
+                    let time = time.as_ref().map(|time| format!(", recorded {time}")).unwrap_or_default();
+                    format!("entry {} of {}{time}", grouped(&sequence.to_string()), one.council)
+                }
+                (None, _) => format!("before the first entry of {}", one.council),
+            },
+            several => format!("a point in the book of each of {} councils", several.len()),
+        }
+    }
+}
+
 /// A footnote on how far an answer reaches.
 pub fn reach(reflects: &[Reflects]) -> String {
     match reflects {

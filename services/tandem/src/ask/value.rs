@@ -1,5 +1,7 @@
 //! `tandem value`.
 
+use super::points::Points;
+use super::value_beside::Beside;
 use super::value_document::ValueDocument;
 use super::{Asker, Asking, answered};
 use crate::client::explain;
@@ -18,7 +20,11 @@ Examples:
   tandem value --council E09000001 --metric citizen_value,state_value --by service,month \\
       --from 2025-01-01 --to 2025-12-31 --valuation uk-wage-floor
   tandem value --council E09000001 --metric one_sided --older-than-days 30 --json
-  tandem value --council E09000001 --metric cost_shift,outcome --indicator recycling-rate --by service \
+  tandem value --council E09000001 --metric citizen_value --valuation uk-wage-floor --valuation uk-market
+  tandem value --council E09000001 --metric entries --as-of 2025-03-31
+  tandem value --council E09000001 --metric citizen_value,co_produced_value --by service --valuation uk-wage-floor \\
+      --explain --from-as-of 2025-03-31 --as-of 2025-06-30
+  tandem value --council E09000001 --metric cost_shift,outcome --indicator recycling-rate --by service \\
       --from 2025-01-01 --to 2025-12-31 --compare 2024-01-01..2024-12-31 --valuation uk-wage-floor
 
 `tandem metrics` lists the metrics, `tandem catalogue valuations` a council's valuations.")]
@@ -55,9 +61,11 @@ pub struct Args {
     /// Last day, inclusive, YYYY-MM-DD
     #[arg(long, value_name = "DAY", default_value = "", hide_default_value = true)]
     to: String,
-    /// The price list, needed by metrics of value; without a version the newest
+    /// The price list, needed by metrics of value; without a version the newest. Up to four, side by side
     #[arg(long, value_name = "ID[@VERSION]")]
-    valuation: Option<String>,
+    valuation: Vec<String>,
+    #[command(flatten)]
+    points: Points,
     /// For one_sided: only exchanges that began at least so many days ago
     #[arg(long, value_name = "DAYS", default_value_t = 0, hide_default_value = true)]
     older_than_days: u32,
@@ -73,6 +81,9 @@ pub struct Args {
     /// Compare every row with the calendar unit before it; needs one in --by
     #[arg(long, conflicts_with = "compare")]
     compare_previous: bool,
+    /// Vintage in which areas have their decile, parent and population [default: of each area the newest]
+    #[arg(long, value_name = "VINTAGE", default_value = "", hide_default_value = true)]
+    area_vintage: String,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -96,6 +107,8 @@ enum By {
     Quarter,
     Year,
     Evidence,
+    Decile,
+    ParentArea,
 }
 
 impl By {
@@ -111,6 +124,8 @@ impl By {
             Self::Quarter => Dimension::Quarter,
             Self::Year => Dimension::Year,
             Self::Evidence => Dimension::Evidence,
+            Self::Decile => Dimension::Decile,
+            Self::ParentArea => Dimension::ParentArea,
         }
     }
 }
@@ -148,13 +163,51 @@ impl EvidenceName {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let question = question(&args)?;
     let mut asker = args.asking.connect().await?;
+    let document = |answer| ValueDocument { explain: args.points.explain, ..ValueDocument::from(answer) };
     if args.watch {
-        watch(&mut asker, question, args.format).await?;
+        watch(&mut asker, question, args.format, document).await?;
     } else {
-        let answer = all_pages(&mut asker, question).await?;
-        args.format.print(&ValueDocument::from(answer))?;
+        match args.valuation.as_slice() {
+            [] | [_] => args.format.print(&document(all_pages(&mut asker, question).await?))?,
+            several => args.format.print(&beside(&mut asker, &question, several, document).await?)?,
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Valuations that are shown side by side.
+const BESIDE_MAX: usize = 4;
+/// Times that valuations are asked again so that all answers reflect the same entries.
+const BESIDE_TRIES: usize = 3;
+
+/// The same question by each valuation.
+async fn beside(
+    asker: &mut Asker,
+    question: &QueryValueRequest,
+    valuations: &[String],
+    document: impl Fn(QueryValueResponse) -> ValueDocument,
+) -> anyhow::Result<Beside> {
+    let mut tries = 1;
+    loop {
+        let mut question = question.clone();
+        let mut answers = Vec::new();
+        for text in valuations {
+            question.valuation = Some(valuation("--valuation", text)?);
+            let answer = all_pages(asker, question.clone()).await?;
+            question.at_least = positions(&answer);
+            answers.push(document(answer));
+        }
+        let beside = Beside { answers };
+        if beside.reflect_the_same() || tries == BESIDE_TRIES {
+            return Ok(beside);
+        }
+        tries += 1;
+    }
+}
+
+/// Positions that later answers are to reflect at least.
+fn positions(answer: &QueryValueResponse) -> Vec<String> {
+    answer.reflects.iter().map(|reflects| reflects.position.clone()).filter(|position| !position.is_empty()).collect()
 }
 
 fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
@@ -163,8 +216,13 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         SideName::State => Side::State.into(),
     };
     // The ledger reads no clock: what day it is, the one who asks says.
+    ensure!(args.valuation.len() <= BESIDE_MAX, "--valuation: at most {BESIDE_MAX} are shown side by side");
+    if args.valuation.len() > 1 {
+        ensure!(!args.watch, "--watch takes one --valuation");
+        args.points.beside()?;
+    }
     let today = || args.today.clone().unwrap_or_else(|| jiff::ZonedDateTime::now().date().to_string());
-    Ok(QueryValueRequest {
+    let mut question = QueryValueRequest {
         scope: Some(Scope {
             councils: args.council.clone(),
             services: args.service.clone(),
@@ -177,17 +235,20 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         }),
         metrics: args.metric.clone(),
         group_by: args.by.iter().map(|by| by.dimension().into()).collect(),
-        valuation: args.valuation.as_deref().map(valuation).transpose()?,
+        valuation: args.valuation.first().map(|text| valuation("--valuation", text)).transpose()?,
         one_sided_older_than_days: args.older_than_days,
         today: if args.older_than_days > 0 { today() } else { args.today.clone().unwrap_or_default() },
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
-        page_token: String::new(),
         indicator: args.indicator.clone(),
         compare_start: args.compare.as_ref().map(|(start, _)| start.clone()).unwrap_or_default(),
         compare_end: args.compare.as_ref().map(|(_, end)| end.clone()).unwrap_or_default(),
         compare_previous: args.compare_previous,
-    })
+        area_vintage: args.area_vintage.clone(),
+        ..QueryValueRequest::default()
+    };
+    args.points.put(&mut question)?;
+    Ok(question)
 }
 
 /// Reads `DAY..DAY`; what is no day, the server says.
@@ -199,12 +260,12 @@ fn period(text: &str) -> Result<(String, String), String> {
 }
 
 /// Reads `ID` or `ID@VERSION`.
-fn valuation(text: &str) -> anyhow::Result<ValuationRef> {
+pub(super) fn valuation(flag: &str, text: &str) -> anyhow::Result<ValuationRef> {
     let Some((id, version)) = text.rsplit_once('@') else {
         return Ok(ValuationRef { id: text.into(), version: 0 });
     };
-    let version = version.parse().with_context(|| format!("--valuation {text}: the version after @ must be a number from 1"))?;
-    ensure!(version > 0, "--valuation {text}: versions begin at 1");
+    let version = version.parse().with_context(|| format!("{flag} {text}: the version after @ must be a number from 1"))?;
+    ensure!(version > 0, "{flag} {text}: versions begin at 1");
     Ok(ValuationRef { id: id.into(), version })
 }
 
@@ -216,9 +277,14 @@ async fn all_pages(asker: &mut Asker, mut question: QueryValueRequest) -> anyhow
         let page = answered(client.query_value(request).await)?;
         question.page_token = page.next_page_token.clone();
         match &mut whole {
-            Some(whole) => whole.rows.extend(page.rows),
+            Some(whole) => {
+                whole.rows.extend(page.rows);
+                if let (Some(change), Some(page)) = (&mut whole.change, page.change) {
+                    change.rows.extend(page.rows);
+                }
+            }
             None => {
-                question.at_least = page.reflects.iter().map(|reflects| reflects.position.clone()).filter(|position| !position.is_empty()).collect();
+                question.at_least = positions(&page);
                 whole = Some(page);
             }
         }
@@ -229,11 +295,16 @@ async fn all_pages(asker: &mut Asker, mut question: QueryValueRequest) -> anyhow
 }
 
 /// Prints every answer as it comes, until interrupted.
-async fn watch(asker: &mut Asker, question: QueryValueRequest, format: Format) -> anyhow::Result<()> {
+async fn watch(
+    asker: &mut Asker,
+    question: QueryValueRequest,
+    format: Format,
+    document: impl Fn(QueryValueResponse) -> ValueDocument,
+) -> anyhow::Result<()> {
     let mut answers = asker.client().watch_value(WatchValueRequest { query: Some(question) }).await.map_err(|status| explain(&status))?.into_inner();
     let clear = std::io::stdout().is_terminal() && !format.json;
     while let Some(message) = answers.message().await.map_err(|status| explain(&status))? {
-        let answer = ValueDocument::from(message.answer.unwrap_or_default());
+        let answer = document(message.answer.unwrap_or_default());
         let text = if format.json { serde_json::to_string(&answer)? + "\n" } else { format.render(&answer)? };
         // On a terminal each answer takes the place of the last; elsewhere a line stands between them.
         let text = match (clear, format.json) {
@@ -258,8 +329,8 @@ mod tests {
 
     #[test]
     fn a_valuation_may_have_a_version() {
-        assert_eq!(valuation("uk-floor").unwrap(), ValuationRef { id: "uk-floor".into(), version: 0 });
-        assert_eq!(valuation("uk-floor@3").unwrap(), ValuationRef { id: "uk-floor".into(), version: 3 });
-        assert!(valuation("uk-floor@x").is_err() && valuation("uk-floor@0").is_err());
+        assert_eq!(valuation("--valuation", "uk-floor").unwrap(), ValuationRef { id: "uk-floor".into(), version: 0 });
+        assert_eq!(valuation("--valuation", "uk-floor@3").unwrap(), ValuationRef { id: "uk-floor".into(), version: 3 });
+        assert!(valuation("--valuation", "uk-floor@x").is_err() && valuation("--valuation", "uk-floor@0").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! A value answer as it is shown.
 
-use super::shown::{Reflects, bare, reach};
+use super::shown::{Point, Reflects, bare, reach};
+use super::value_change::{COLUMNS, Change};
 use crate::output::number::{NO_VALUE, currency_of, quantity, share};
 use crate::output::table::Table;
 use crate::output::{Document, non_empty, or_empty};
@@ -9,9 +10,9 @@ use std::collections::BTreeSet;
 use tandem_proto::v1::{self, Dimension, QueryValueResponse};
 
 /// The answer. The field names are those of the JSON document and stay.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ValueDocument {
-    /// By key.
+    /// By key, deciles by their number.
     pub rows: Vec<Row>,
     /// The whole scope, computed as such; null only if the server sent none.
     pub total: Option<Row>,
@@ -23,6 +24,15 @@ pub struct ValueDocument {
     pub currency: Option<String>,
     /// Positions that every row reflects at least.
     pub reflects: Vec<Reflects>,
+    /// The points up to which entries count, one per council; empty: all that is reflected counts.
+    pub as_of: Vec<Point>,
+    /// How the values came from earlier ones; null: it was not asked.
+    pub change: Option<Change>,
+    /// Whether the text says how each number came about.
+    #[serde(skip)]
+    pub explain: bool,
+    /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
+    pub area_vintages: Vec<String>,
     /// The indicator that metrics of outcomes are about; absent: no metric is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub indicator: Option<Indicator>,
@@ -148,15 +158,35 @@ pub struct Valuation {
 impl From<QueryValueResponse> for ValueDocument {
     fn from(answer: QueryValueResponse) -> Self {
         Self {
-            rows: answer.rows.into_iter().map(Row::from).collect(),
+            rows: by_decile(answer.rows.into_iter().map(Row::from).collect()),
             total: answer.total.map(Row::from),
             definitions: answer.definitions.into_iter().map(Definition::from).collect(),
-            valuation: answer.valuation.map(|valuation| Valuation { id: valuation.id, version: valuation.version }),
+            valuation: answer.valuation.map(Valuation::from),
             currency: non_empty(answer.currency),
             reflects: answer.reflects.into_iter().map(Reflects::from).collect(),
             indicator: answer.indicator.map(Indicator::from),
+            as_of: answer.as_of.into_iter().map(Point::from).collect(),
+            change: answer.change.map(Change::from),
+            explain: false,
+            area_vintages: answer.area_vintages,
         }
     }
+}
+
+impl From<v1::ValuationRef> for Valuation {
+    fn from(valuation: v1::ValuationRef) -> Self {
+        Self { id: valuation.id, version: valuation.version }
+    }
+}
+
+/// Rows come in the order of their keys' bytes, in which "10" is before "2".
+fn by_decile(mut rows: Vec<Row>) -> Vec<Row> {
+    let decile = |key: &Key| if key.dimension == "decile" { key.value.parse().unwrap_or(0u8) } else { 0 };
+    if rows.iter().flat_map(|row| &row.keys).any(|key| decile(key) > 0) {
+        let order = |row: &Row| row.keys.iter().map(|key| (decile(key), key.value.clone(), key.coarser, key.overlaps)).collect::<Vec<_>>();
+        rows.sort_by_cached_key(order);
+    }
+    rows
 }
 
 impl From<v1::MetricDefinition> for Definition {
@@ -221,7 +251,8 @@ impl From<v1::MetricValue> for Figure {
 }
 
 impl Key {
-    fn shown(&self) -> String {
+    /// For people.
+    pub fn shown(&self) -> String {
         let value = match (&self.label, self.value.as_str()) {
             (Some(label), _) => label,
             (None, "") => NO_VALUE,
@@ -290,6 +321,9 @@ impl Coverage {
         match self.of.as_str() {
             of if of.ends_with("price") || of.ends_with("priced") => "priced",
             of if of.ends_with("actor") => "with an actor",
+            "areas with a population" => "of areas with a population",
+            "entries with a price in an area with a decile" => "priced, with a decile",
+            "entries in an area with a decile" => "with a decile",
             of => of,
         }
     }
@@ -297,6 +331,10 @@ impl Coverage {
 
 impl Document for ValueDocument {
     fn text(&self) -> String {
+        if let Some(change) = &self.change {
+            let notes = self.footnotes() + &change.footnotes(&self.as_of, self.valuation.as_ref());
+            return change.table(&self.rows, self.key_columns()) + &notes;
+        }
         let grouped = self.rows.iter().any(|row| !row.keys.is_empty());
         let table = match (grouped, &self.total) {
             (false, total) => total.as_ref().or(self.rows.first()).map_or_else(|| "nothing in this scope\n".into(), list),
@@ -305,11 +343,15 @@ impl Document for ValueDocument {
                 tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
         };
-        table + &self.footnotes()
+        let points = if self.as_of.is_empty() { String::new() } else { format!("as of {}\n", Point::all(&self.as_of)) };
+        table + &self.footnotes() + &if self.explain { self.explanation() } else { points }
     }
 
     /// One line per figure; the total's lines have `total` in the column `row`.
     fn csv(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        if let Some(change) = &self.change {
+            return self.csv_of_change(change);
+        }
         let header = "row,keys,labels,metric,part,unit,central,low,high,numerator,denominator,covered,covered_of";
         let compares = self.compares();
         let header = header.split(',').chain(["earlier", "change"].into_iter().filter(|_| compares)).collect();
@@ -363,6 +405,22 @@ impl ValueDocument {
     /// Whether any figure has an earlier one beside it.
     fn compares(&self) -> bool {
         self.all_rows().flat_map(|row| &row.values).any(|figure| figure.earlier.is_some())
+    }
+
+    /// One line per changed value: the amounts at the central rates.
+    fn csv_of_change(&self, change: &Change) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let header = ["row", "keys", "metric", "unit"].into_iter().chain(COLUMNS).collect();
+        let rows = self.rows.iter().zip(&change.rows).map(|(row, change)| ("row", row.keys.as_slice(), change));
+        let total = change.total.iter().map(|change| ("total", [].as_slice(), change));
+        let lines = rows.chain(total).flat_map(|(kind, keys, change)| {
+            let keys: Vec<_> = keys.iter().map(|key: &Key| key.value.clone()).collect();
+            let keys = keys.join("|");
+            change.metrics.iter().map(move |metric| {
+                let amounts = metric.amounts().map(|amount| amount.as_ref().map(|amount| amount.central.clone()).unwrap_or_default());
+                [vec![kind.into(), keys.clone(), metric.metric.clone(), metric.unit.clone()], amounts.to_vec()].concat()
+            })
+        });
+        (header, lines.collect())
     }
 
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
@@ -450,8 +508,12 @@ impl ValueDocument {
         let figures = || self.all_rows().flat_map(|row| &row.values);
         let keys = || self.rows.iter().flat_map(|row| &row.keys);
         let mut notes = String::from("\n");
-        if figures().any(|figure| figure.central.is_none()) {
+        if figures().any(|figure| figure.central.is_none()) || self.change.as_ref().is_some_and(Change::lacks_a_value) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
+        }
+        let lacks_population = |coverage: &Coverage| coverage.of == "areas with a population" && coverage.covered < coverage.total;
+        if figures().filter_map(|figure| figure.coverage.as_ref()).any(lacks_population) {
+            notes += "per head there is no value while an area has no population: `tandem catalogue import --population` records them\n";
         }
         if keys().any(|key| key.coarser) {
             notes += "* entries whose own span is longer than the unit asked; they are not spread over it\n";
@@ -475,6 +537,9 @@ impl ValueDocument {
             let currency = self.currency.as_deref().filter(|_| money).map(|currency| format!(", in {currency}")).unwrap_or_default();
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
         }
+        if !self.area_vintages.is_empty() {
+            notes += &format!("areas as in {}\n", self.area_vintages.join(", "));
+        }
         notes + &reach(&self.reflects)
     }
 }
@@ -482,3 +547,7 @@ impl ValueDocument {
 #[cfg(test)]
 #[path = "value_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "value_change_tests.rs"]
+mod change_tests;

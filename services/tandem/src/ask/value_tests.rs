@@ -67,6 +67,42 @@ fn answer() -> QueryValueResponse {
 }
 
 #[test]
+fn deciles_stand_by_their_number_and_what_is_per_head_has_its_unit() {
+    let row = |decile: &str, central: Option<&str>, covered: u64| {
+        let coverage = v1::Coverage { of: "areas with a population".into(), covered, total: 4, ..Default::default() };
+        let figure = |part: &str, unit: &str| MetricValue {
+            metric: "equity".into(),
+            part: part.into(),
+            unit: unit.into(),
+            central: central.map(String::from),
+            coverage: Some(coverage.clone()),
+            ..Default::default()
+        };
+        let values = vec![figure("a", "GBP{minor}/{resident}"), figure("b", "min/{resident}")];
+        ValueRow { keys: vec![key(Dimension::Decile, decile, "")], values }
+    };
+    let rows = vec![row("", None, 0), row("1", Some("20.000000"), 4), row("10", Some("1234.500000"), 4), row("2", None, 1)];
+    let answer =
+        QueryValueResponse { rows, definitions: vec![definition("equity")], area_vintages: vec!["imd2019".into(), "imd2025".into()], ..answer() };
+    let document = ValueDocument::from(QueryValueResponse { total: None, valuation: None, ..answer });
+    let expected = "\
+decile      equity a                                           equity b
+──────  ────────────  ───────────────────────────────  ────────────────  ───────────────────────────────
+—                  —  0 % of areas with a population                  —  0 % of areas with a population
+1        £0.20000000                                      20.000000 min
+2                  —  25 % of areas with a population                 —  25 % of areas with a population
+10      £12.34500000                                   1,234.500000 min
+
+— no value, which is not zero: nothing of it has a price, or there is nothing to divide by
+per head there is no value while an area has no population: `tandem catalogue import --population` records them
+areas as in imd2019, imd2025
+reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
+";
+    let text = Format::default().render(&document).unwrap();
+    assert_eq!(text, expected);
+}
+
+#[test]
 fn groups_are_a_table_with_its_footnotes() {
     let text = Format::default().render(&ValueDocument::from(answer())).unwrap();
     let expected = "\
@@ -197,7 +233,10 @@ fn json_keeps_every_field() {
       "entries": 1234,
       "book_time": "2025-03-01T12:00:00Z"
     }
-  ]
+  ],
+  "as_of": [],
+  "change": null,
+  "area_vintages": []
 }
 "#;
     assert_eq!(text, expected);

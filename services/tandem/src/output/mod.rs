@@ -71,6 +71,26 @@ pub fn instant(micros: u64) -> Option<String> {
     Some(jiff::Timestamp::from_microsecond(micros).ok()?.to_string())
 }
 
+/// Longest line of wrapped text.
+const LINE: usize = 100;
+
+/// Text in lines of at most [`LINE`] characters, but for longer words; those after the first begin with `indent`.
+pub fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let is_full = line.chars().count() + 1 + word.chars().count() > LINE;
+        if is_full && !line.trim().is_empty() {
+            lines += &format!("{line}\n");
+            line = indent.to_owned();
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &line + "\n"
+}
+
 /// An optional text, for CSV.
 pub fn or_empty(text: &Option<String>) -> String {
     text.clone().unwrap_or_default()
@@ -79,4 +99,21 @@ pub fn or_empty(text: &Option<String>) -> String {
 /// A text that is empty where there is none.
 pub fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrapped("", "  "), "\n");
+        assert_eq!(wrapped("a  short\nline", "  "), "a short line\n");
+        let word = "x".repeat(40);
+        assert_eq!(wrapped(&format!("{word} {word} {word} y"), "  "), format!("{word} {word}\n  {word} y\n"));
+        let long = "z".repeat(200);
+        assert_eq!(wrapped(&format!("{long} a {long}"), "  "), format!("{long}\n  a\n  {long}\n"));
+        // A line may be full to the last character.
+        assert_eq!(wrapped(&format!("{} {}", "a".repeat(50), "b".repeat(49)), "").lines().count(), 1);
+    }
 }

@@ -5,13 +5,17 @@ use tandem_domain::metrics::minor_places;
 /// What stands where there is no value.
 pub const NO_VALUE: &str = "—";
 
-/// A quantity with its unit: "1,234 min", "£12.34", "0.714286". The unit is UCUM, "GBP{minor}" or "GBP" for money, "1" for ratios.
+/// Behind a unit of which there is so much per head.
+const PER_HEAD: &str = "/{resident}";
+
+/// A quantity with its unit: "1,234 min", "£12.34", "0.714286". The unit is UCUM, "GBP{minor}" or "GBP" for money, "1" for ratios; that
+/// something is per head stands in its name.
 pub fn quantity(text: &str, unit: &str) -> String {
     if let Some(currency) = currency_of(unit) {
         return money(text, currency);
     }
     let number = grouped(text);
-    match unit {
+    match unit.strip_suffix(PER_HEAD).unwrap_or(unit) {
         "" | "1" => number,
         unit => format!("{number} {}", unit.trim_start_matches('{').trim_end_matches('}')),
     }
@@ -19,6 +23,7 @@ pub fn quantity(text: &str, unit: &str) -> String {
 
 /// The currency, if a unit is one of money.
 pub fn currency_of(unit: &str) -> Option<&str> {
+    let unit = unit.strip_suffix(PER_HEAD).unwrap_or(unit);
     let code = unit.strip_suffix("{minor}").unwrap_or(unit);
     (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
 }

@@ -1,5 +1,6 @@
 //! Histories for tests: events in plain values, written as a client would and folded by the real fold.
 
+use super::areas::AreaRow;
 use crate::date::Span;
 use crate::event::{Parts, Side};
 use crate::fold::{Intake, fold};
@@ -56,6 +57,7 @@ pub enum Event {
     Measure(&'static str, Side, &'static str, &'static str),
     /// Id, version, rates.
     Valuation(&'static str, i64, Vec<Rate>),
+    Area(AreaRow),
     Gift(Gift),
     /// Id of what is cancelled.
     Reversal(u128),
@@ -120,6 +122,12 @@ fn facts(event: &Event) -> Message {
             };
             message().message(20, rates.iter().fold(valuation, |valuation, one| valuation.message(12, rate(one))))
         }
+        Event::Area(row) => {
+            let mut area = message().text(1, row.area).text(2, row.vintage).text(4, row.parent);
+            area = if row.decile > 0 { area.number(5, row.decile) } else { area };
+            area = if row.population >= 0 { area.number(6, row.population) } else { area };
+            message().message(19, area)
+        }
         Event::Gift(gift) => {
             let given = message().text(1, gift.service).text(2, gift.measure).number(3, gift.quantity);
             let given = given.text(4, gift.area).text(5, &gift.exchange).number(6, gift.evidence);
@@ -160,6 +168,20 @@ fn record(at: usize, event: &Event) -> Vec<u8> {
     let mut out = Vec::new();
     Record { parts, received_us, principal: "local", officer: false, facts_salt: &[1; 16], person_salt: &[2; 16] }.encode(&mut out);
     out
+}
+
+/// The rows that a history folds into, after each of its events.
+pub fn folded_one_by_one(events: &[Event]) -> Vec<Memory> {
+    let mut memory = Memory::new();
+    let after = |(at, event): (usize, &Event)| {
+        let record = record(at, event);
+        let intake = [Intake { record: &record, append_us: u64::MAX, offset: at as u64, index: 0 }];
+        let rows = memory.clone();
+        let done = fold(&rows, COUNCIL, 0, &intake, usize::MAX, &mut memory).unwrap();
+        assert!((done.taken, done.cures_pending) == (1, false));
+        memory.clone()
+    };
+    events.iter().enumerate().map(after).collect()
 }
 
 /// The rows that a history folds into.

@@ -110,14 +110,14 @@ fn what_is_read_grows_with_what_is_asked() {
         let (entries, visited) = visited(&rows, question);
         (entries, visited.get(&table).copied().unwrap_or_default())
     };
-    // 6 services in 24 months, one cell each.
-    assert_eq!(visited(&question(&[Dimension::Service, Dimension::Month], "", ""), Table::MonthCell), (4_380, 144));
+    // 6 services with one measure: a sheet each for all months.
+    assert_eq!(visited(&question(&[Dimension::Service, Dimension::Month], "", ""), Table::CubeMonths), (4_380, 6));
     // 10 days of 730: of each service those days, and the few rows that are read before it is sought again.
-    let (entries, read) = visited(&question(&[Dimension::Day], "2025-05-11", "2025-05-20"), Table::DayCell);
+    let (entries, read) = visited(&question(&[Dimension::Day], "2025-05-11", "2025-05-20"), Table::CubeDays);
     assert!(entries == 60 && read < 6 * (10 + 2 * 20), "{entries} {read}");
     let mut narrowed = question(&[Dimension::Month], "2025-05-01", "");
     narrowed.filters.services = vec!["c".into(), "e".into()];
-    let (entries, read) = visited(&narrowed, Table::MonthCell);
+    let (entries, read) = visited(&narrowed, Table::CubeMonths);
     assert!(entries == 2 * 244 && read < 2 * (8 + 2 * 20), "{entries} {read}");
     // A day of an area is in no roll-up: all entries, the nine of the catalogue too, and the one that ends the first batch.
     assert_eq!(visited(&question(&[Dimension::Area, Dimension::Day], "2025-05-11", "2025-05-11"), Table::Entry), (6, 4_380 + 9 + 1));
@@ -130,12 +130,12 @@ fn who_took_part_in_whole_months_is_read_from_roll_ups_only() {
     let ask = |question: Question| visited(&rows, &Question { needs, ..question });
     let (entries, months) = ask(question(&[Dimension::Service, Dimension::Month], "", ""));
     // Bitmaps of 24 months and, on the way to the next service, of 2 years.
-    assert_eq!((entries, months), (4_380, BTreeMap::from([(Table::MonthCell, 144), (Table::Participants, 6 * (24 + 2))])));
+    assert_eq!((entries, months), (4_380, BTreeMap::from([(Table::CubeMonths, 6), (Table::Participants, 6 * (24 + 2))])));
     let (entries, years) = ask(question(&[Dimension::Year], "2025-01-01", "2025-12-31"));
-    assert_eq!((entries, years.keys().copied().collect::<Vec<_>>()), (6 * 364, vec![Table::MonthCell, Table::Participants]));
+    assert_eq!((entries, years.keys().copied().collect::<Vec<_>>()), (6 * 364, vec![Table::Participants, Table::CubeMonths]));
     // Where bitmaps do not do, statements say who it was; how many had an actor, the cells still say.
     let (entries, areas) = ask(question(&[Dimension::Area, Dimension::Month], "", ""));
-    assert_eq!((entries, areas.keys().copied().collect::<Vec<_>>()), (4_380, vec![Table::AreaCell, Table::Statement]));
+    assert_eq!((entries, areas.keys().copied().collect::<Vec<_>>()), (4_380, vec![Table::Statement, Table::CubeAreas]));
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn what_is_longer_than_a_day_is_priced_by_its_span() {
     };
     use Dimension::*;
     // On first days of months: inside the years, and inside no month.
-    assert_eq!(ask(&[Month], ""), (vec![Table::MonthCell], 0));
-    assert_eq!(ask(&[Month], "april"), (vec![Table::MonthCell], 4));
-    assert_eq!(ask(&[Area, Month], "april"), (vec![Table::AreaCell], 4));
+    assert_eq!(ask(&[Month], ""), (vec![Table::CubeMonths], 0));
+    assert_eq!(ask(&[Month], "april"), (vec![Table::CubeMonths], 4));
+    assert_eq!(ask(&[Area, Month], "april"), (vec![Table::CubeAreas], 4));
     // Inside October.
-    assert_eq!(ask(&[Month], "october"), (vec![Table::DayCell], 4));
-    assert_eq!(ask(&[Day], "october"), (vec![Table::DayCell], 4));
+    assert_eq!(ask(&[Month], "october"), (vec![Table::CubeDays], 4));
+    assert_eq!(ask(&[Day], "october"), (vec![Table::CubeDays], 4));
     // Days of an area, only entries tell.
-    assert_eq!(ask(&[Area, Month], "october"), (vec![Table::Entry, Table::AreaCell], 0));
+    assert_eq!(ask(&[Area, Month], "october"), (vec![Table::Entry, Table::CubeAreas], 0));
 }

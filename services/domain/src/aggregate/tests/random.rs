@@ -2,17 +2,21 @@
 //!
 //! A failure prints its seed; `AGGREGATE_SEED=… cargo test -p tandem-domain random` runs that one.
 
+use super::areas::AreaRow;
 use super::history::{COUNCIL, Event, Gift, Rate, folded};
 use super::recount::{Recount, denominator};
 use crate::aggregate::source::{Actors, Plan, Source, plan};
-use crate::aggregate::{Filters, Question, ValuationAsked, aggregate, ask};
+use crate::aggregate::{Error, Filters, Question, ValuationAsked, aggregate, ask};
 use crate::date::{Date, Span};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Dimension, Needs};
+use crate::metrics::{Answer, DecilePartial, Dimension, Needs};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const SERVICES: [&str; 4] = ["care", "waste/recycling", "tutoring", "parks"];
 pub(super) const AREAS: [&str; 5] = ["", "lsoa21:E1", "lsoa21:E2", "ward:9", "ward:10"];
+/// Areas that may be defined. Nothing happens in the last two, and some where things happen are never defined.
+const DEFINED: [&str; 6] = ["lsoa21:E1", "lsoa21:E2", "ward:9", "allotment:1", "lsoa21:E3", "lsoa21:E4"];
+const VINTAGES: [&str; 3] = ["imd2019", "imd2025", "2021"];
 /// Id, side, unit, contra of. The last one is never defined.
 const MEASURES: [(&str, Side, &str, &str); 10] = [
     ("help", Side::Citizen, "min", ""),
@@ -81,6 +85,14 @@ impl Chance {
         Gift { id, side, service: self.pick(&SERVICES), measure, quantity, area: self.pick(&AREAS), exchange, evidence, occurred, party }
     }
 
+    /// A definition; one in a few has no decile, no parent or, unless all are populated, no population.
+    fn area(&mut self, populated: bool) -> AreaRow {
+        let (area, vintage) = (self.pick(&DEFINED), self.pick(&VINTAGES));
+        let decile = if self.one_in(4) { 0 } else { 1 + self.below(10) as i64 };
+        let population = if !populated && self.one_in(3) { -1 } else { self.below(3_000) as i64 };
+        AreaRow { area, vintage, parent: self.pick(&["", "ward:9", "district:1", "district:2"]), decile, population }
+    }
+
     pub(super) fn history(&mut self) -> Vec<Event> {
         // The last service and the last measure are never defined; some others are defined late.
         let mut events: Vec<Event> = valuations();
@@ -115,26 +127,37 @@ impl Chance {
             }
         }
         events.extend(late);
+        // Some histories have few definitions of areas, one in a few none at all.
+        let areas = if self.one_in(4) { 0 } else { 1 + self.below(24) };
+        let populated = self.one_in(2);
+        for _ in 0..areas {
+            let at = self.below(events.len());
+            events.insert(at, Event::Area(self.area(populated)));
+        }
         events
     }
 
-    fn question(&mut self) -> Question {
+    pub(super) fn question(&mut self) -> Question {
         let exchanges = self.one_in(3);
+        let deciles = !exchanges && self.one_in(3);
         let needs = Needs {
             cells: self.one_in(2) || !exchanges,
             measures: self.one_in(3),
             exchanges,
             exchange_values: exchanges && self.one_in(2),
             participants: self.one_in(2),
+            residents: deciles || self.one_in(3),
+            deciles,
             ..Needs::default()
         };
         let beyond_homes = [Dimension::Measure, Dimension::Side, Dimension::Day, Dimension::Evidence];
         let mut group_by: Vec<Dimension> = Vec::new();
         for _ in 0..self.below(4) {
-            let dimension = self.pick(&Dimension::ALL);
+            let dimension = if self.one_in(4) { self.pick(&[Dimension::Decile, Dimension::ParentArea]) } else { self.pick(&Dimension::ALL) };
             let calendar_twice = dimension.grain().is_some() && group_by.iter().any(|other| other.grain().is_some());
             let beyond_home = exchanges && beyond_homes.contains(&dimension);
-            if !(group_by.contains(&dimension) || calendar_twice || beyond_home) {
+            let one_decile = deciles && matches!(dimension, Dimension::Area | Dimension::Decile);
+            if !(group_by.contains(&dimension) || calendar_twice || beyond_home || one_decile) {
                 group_by.push(dimension);
             }
         }
@@ -155,15 +178,17 @@ impl Chance {
             ValuationAsked { id: id.to_owned(), version }
         });
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
-        Question {
-            filters,
-            group_by,
-            valuation,
-            needs,
-            one_sided_older_than_days,
-            today: Some(Date(20_240 + self.below(60) as i32)),
-            ..Question::default()
-        }
+        let today = Some(Date(20_240 + self.below(60) as i32));
+        let area_vintage = self.one_in(3).then(|| self.pick(&VINTAGES).to_owned());
+        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today, area_vintage, ..Question::default() }
+    }
+
+    /// One whose answer as of a point is that of a shorter book: what is said of areas is always today's.
+    pub(super) fn question_of_a_point(&mut self) -> Question {
+        let mut question = self.question();
+        question.group_by.retain(|dimension| !matches!(dimension, Dimension::Decile | Dimension::ParentArea));
+        (question.area_vintage, question.needs.deciles, question.needs.residents) = (None, false, false);
+        question
     }
 
     /// Open, on the bounds of months, quarters and years, or anywhere.
@@ -181,7 +206,7 @@ impl Chance {
     }
 }
 
-fn valuations() -> Vec<Event> {
+pub(super) fn valuations() -> Vec<Event> {
     let rate = |measure, per_quantity, central, from| Rate { measure, per_quantity, low: central - 5, central, high: central + 11, from };
     let dated = vec![rate("help", 60, 1_144, "2024-04-01"), rate("help", 60, 1_221, "2025-04-01"), rate("teaching", 7, 990, "2025-01-01")];
     let newer = vec![
@@ -211,7 +236,37 @@ fn valuations() -> Vec<Event> {
     ]
 }
 
-/// How often each plan was compared.
+/// The vintages in which any area is defined, ascending.
+fn vintages(events: &[Event]) -> Vec<String> {
+    let vintage = |event: &Event| match event {
+        Event::Area(row) => Some(row.vintage.to_owned()),
+        _ => None,
+    };
+    events.iter().filter_map(vintage).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What of areas an answer has.
+fn joined(answer: &Answer) -> BTreeSet<&'static str> {
+    let mut seen = BTreeSet::new();
+    for group in &answer.groups {
+        let key = |dimension| group.keys.iter().any(|key| key.dimension == dimension && !key.value.is_empty());
+        let decile = |has: fn(&DecilePartial) -> bool| group.deciles.iter().any(has);
+        let all = [
+            ("by decile", key(Dimension::Decile)),
+            ("by parent", key(Dimension::ParentArea)),
+            ("exchanges by decile", key(Dimension::Decile) && group.exchanges.two_sided > 0),
+            ("participants of several by decile", key(Dimension::Decile) && group.participants > 2 && group.residents.known().is_some()),
+            ("some residents unknown", group.residents.areas_with_population > 0 && group.residents.known().is_none()),
+            ("value in a decile with residents", decile(|one| one.citizen.value.central > 0 && one.residents.known().is_some())),
+            ("matched in a decile", decile(|one| one.state.matched_count > 0)),
+            ("residents without entries", decile(|one| one.citizen.count + one.state.count == 0 && one.residents.population > 0)),
+        ];
+        seen.extend(all.into_iter().filter(|(_, has)| *has).map(|(what, _)| what));
+    }
+    seen
+}
+
+/// How often each plan, and each case of what is joined, was compared.
 type Compared = BTreeMap<String, u32>;
 
 fn compare(seed: u64, compared: &mut Compared) {
@@ -221,10 +276,18 @@ fn compare(seed: u64, compared: &mut Compared) {
     for number in 0..60 {
         let question = chance.question();
         let place = format!("AGGREGATE_SEED={seed}, question {number}: {question:?}");
+        let asked = match ask(&rows, COUNCIL, &question) {
+            Err(Error::UnknownVintage { vintage, known }) => {
+                assert_eq!(question.area_vintage, Some(vintage), "{place}");
+                assert_eq!(known, vintages(&events), "{place}");
+                assert!(!known.contains(question.area_vintage.as_ref().unwrap()), "{place}");
+                continue;
+            }
+            asked => asked.unwrap(),
+        };
         let (groups, total) = recount.answer(&question);
-        let asked = ask(&rows, COUNCIL, &question).unwrap();
         let mut plans = vec![plan(&asked)];
-        for quantities in [Source::Months, Source::Days, Source::Areas, Source::Entries] {
+        for quantities in [Source::Months, Source::Days, Source::Areas, Source::AreaJournal, Source::Entries] {
             for actors in [Actors::Years, Actors::Months, Actors::Lines] {
                 if asked.is_exact_by(quantities) && asked.has_actors_in(actors) {
                     plans.push(Plan { quantities, actors });
@@ -232,7 +295,8 @@ fn compare(seed: u64, compared: &mut Compared) {
             }
         }
         for plan in plans {
-            let answer = asked.answer(plan).unwrap();
+            let mut answer = asked.answer(plan).unwrap();
+            answer.attach_residents().unwrap();
             assert_eq!(answer.total, total, "{plan:?}, {place}");
             for group in &answer.groups {
                 assert_eq!(Some(group), groups.get(&group.keys), "{plan:?}, {place}");
@@ -240,6 +304,7 @@ fn compare(seed: u64, compared: &mut Compared) {
             let keys: Vec<_> = answer.groups.iter().map(|group| group.keys.clone()).collect();
             assert_eq!(keys, groups.keys().cloned().collect::<Vec<_>>(), "{plan:?}, {place}");
             *compared.entry(format!("{plan:?}")).or_default() += 1;
+            joined(&answer).into_iter().for_each(|what| *compared.entry(what.to_owned()).or_default() += 1);
         }
         check_denominator(&rows, &question, &place);
     }
@@ -268,8 +333,8 @@ fn every_plan_gives_what_a_recount_gives() {
                 compare(seed, &mut compared);
             }
             // Every combination of sources came to be compared.
-            let plans: BTreeSet<_> = compared.keys().cloned().collect();
-            assert_eq!(plans.len(), 12, "{compared:?}");
+            let plans = compared.keys().filter(|plan| plan.starts_with("Plan")).count();
+            assert_eq!((plans, compared.len() - plans), (15, 8), "{compared:?}");
         }
     }
 }

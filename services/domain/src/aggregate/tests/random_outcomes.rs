@@ -96,7 +96,7 @@ impl Chance {
     }
 
     /// One that may be asked; the period is put onto the bounds of units where it must.
-    fn comparison(&mut self, filters: &mut Filters, group_by: &[Dimension]) -> Option<Comparison> {
+    pub(super) fn comparison(&mut self, filters: &mut Filters, group_by: &[Dimension]) -> Option<Comparison> {
         let grain = group_by.iter().find_map(|dimension| dimension.grain());
         match (grain, filters.start) {
             (Some(grain), _) if self.one_in(2) => {
