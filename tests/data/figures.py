@@ -6,7 +6,7 @@
 
 For each mapping file: rows read, events, rows skipped by reason and rejected, quantities by measure in its smallest unit, and what becomes of
 the events of the whole list in its order on an empty ledger (applied, duplicate, suspended; without the catalogue). "checks" are the check
-figures of the sets' SOURCE.txt.
+figures of the sets' SOURCE.txt. "answers" are what questions about the imported sets must come to.
 """
 import csv
 import gzip
@@ -21,6 +21,7 @@ DATA = Path(sys.argv[1])
 # The ledger: (council, source, key) -> content.
 LEDGER = {}
 CHECKS = {}
+ANSWERS = {}
 
 
 def rows(path):
@@ -153,9 +154,22 @@ def household_waste():
             continue
         key = ("waste", row["region"], row["year"], row["material"], row["management"])
         out.event(row["region"], key, None, measures[row["management"]], times(row["tonnes"], 1_000_000))
+    year_on_year(table)
     for management, tonnes in tonnes_2019.items():
         CHECKS[f"scotland 2019 tonnes {management}"] = int(tonnes)
     return out
+
+
+def year_on_year(table):
+    """Grams sorted by council and year, beside those of the year before."""
+    grams = Counter()
+    for row in table:
+        if row["management"] == "Recycled":
+            grams[row["region"], int(row["year"])] += times(row["tonnes"], 1_000_000)
+    for name, council in [("Stirling", "S12000030"), ("Glasgow City", "S12000049")]:
+        for year in sorted(year for region, year in grams if region == name):
+            now, before = grams[name, year], grams[name, year - 1]
+            ANSWERS[f"{council} waste/sorted {year}"] = f"{now} was {before} change {now - before}"
 
 
 def bin_collection():
@@ -187,7 +201,22 @@ def community_food_visits():
     out = Import(len(table))
     for row in table:
         out.event("S12000030", ("visits", row["yyyy-MM-dd"]), None, "food/visits-a-day", int(row["count"]))
+    visits_by_month(table)
     return out
+
+
+def visits_by_month(table):
+    """Mean visits a day, beside those of the month before: rounded once, each, half to even."""
+    sums = defaultdict(lambda: [0, 0])
+    for row in table:
+        total = sums[row["yyyy-MM-dd"][:7]]
+        total[0], total[1] = total[0] + int(row["count"]), total[1] + 1
+    means = {month: Fraction(*total) for month, total in sums.items()}
+    for month, mean in sorted(means.items()):
+        year, number = int(month[:4]), int(month[5:])
+        before = means.get(f"{year - (number == 1)}-{number - 1 or 12:02}")
+        change = "none" if before is None else round(mean - before)
+        ANSWERS[f"food/visits-a-day {month}"] = f"{round(mean)} was {'none' if before is None else round(before)} change {change}"
 
 
 def areas(path, council, key, vintage):
@@ -419,4 +448,4 @@ if __name__ == "__main__" and sys.argv[2:] == ["residents"]:
 elif __name__ == "__main__":
     area_vintages()
     imports = {name: compute().figures() for name, compute in IMPORTS.items()}
-    json.dump({"imports": imports, "checks": CHECKS}, sys.stdout, indent=1, ensure_ascii=False)
+    json.dump({"imports": imports, "checks": CHECKS, "answers": ANSWERS}, sys.stdout, indent=1, ensure_ascii=False)

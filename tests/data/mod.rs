@@ -17,6 +17,8 @@ use tandem_proto::v1::facts::Body;
 pub struct Expected {
     /// Check figures of the sets' SOURCE.txt.
     pub checks: BTreeMap<String, i64>,
+    /// What questions about the imported sets come to; the integration tests ask them.
+    pub answers: BTreeMap<String, String>,
     /// The imports, in order.
     pub import: Vec<Import>,
 }
@@ -61,6 +63,7 @@ pub struct Figures {
 struct Recomputed {
     imports: BTreeMap<String, Figures>,
     checks: BTreeMap<String, i64>,
+    answers: BTreeMap<String, String>,
 }
 
 /// The ledger, as far as these figures need it: what is known by council, source and event id.
@@ -167,6 +170,7 @@ fn every_set_comes_to_its_figures() {
     let Some(data) = directory() else { return };
     let (expected, recomputed, mut ledger) = (expected(), recomputed(&data), Ledger::default());
     assert_eq!(recomputed.checks, expected.checks, "figures.py against SOURCE.txt");
+    assert_eq!(recomputed.answers, expected.answers, "answers of figures.py and of expected.toml");
     let names: BTreeSet<_> = expected.import.iter().map(name).collect();
     assert_eq!(names, recomputed.imports.keys().cloned().collect(), "imports of expected.toml and of figures.py");
     for import in &expected.import {

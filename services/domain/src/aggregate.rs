@@ -19,12 +19,14 @@ mod areas;
 mod as_of;
 mod cells;
 mod change;
+mod compare;
 mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
 mod group;
 mod measures;
+mod outcomes;
 mod participants;
 mod scope;
 mod source;
@@ -34,7 +36,7 @@ mod walk;
 use crate::bytes::Corrupt;
 use crate::date::Date;
 use crate::event::{Evidence, Invalid, Side};
-use crate::metrics::{self, Answer, Dimension, Filter, Needs};
+use crate::metrics::{self, Answer, Dimension, Filter, IndicatorUsed, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
@@ -90,6 +92,20 @@ pub struct ValuationAsked {
     pub version: Option<u32>,
 }
 
+/// What each group is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same group in an earlier period.
+    With {
+        /// First day.
+        start: Date,
+        /// Last day.
+        end: Date,
+    },
+    /// The same group in the calendar unit before; [`Answer::keep_present`] belongs to it.
+    Previous,
+}
+
 /// What is asked of one council.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
@@ -105,6 +121,10 @@ pub struct Question {
     pub one_sided_older_than_days: u32,
     /// The day from which ages are counted.
     pub today: Option<Date>,
+    /// The indicator of which outcomes are wanted, by its id.
+    pub indicator: Option<String>,
+    /// None: nothing is compared.
+    pub comparison: Option<Comparison>,
     /// The point of the book up to which entries count; none: its end.
     pub as_of: Option<AsOf>,
     /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
@@ -128,6 +148,14 @@ pub enum Error<E> {
         /// The version asked for.
         version: Option<u32>,
     },
+    /// The council has defined no such indicator.
+    #[error("the council has not defined the indicator {id}{}", nearest(id, known))]
+    UnknownIndicator {
+        /// Its id.
+        id: String,
+        /// Those that it has defined.
+        known: Vec<String>,
+    },
     /// The views have not yet reached what is asked of them. Asking again later helps.
     #[error("the views reach {folded} entries and not yet all effects of the {entries} that are asked for")]
     NotFolded {
@@ -150,6 +178,20 @@ pub enum Error<E> {
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+}
+
+/// Indicators that an error names.
+const NAMED_MAX: usize = 5;
+
+/// "; the nearest of its indicators are …", or that it has none.
+fn nearest(id: &str, known: &[String]) -> String {
+    let mut nearest: Vec<&String> = known.iter().collect();
+    nearest.sort_by_key(|known| metrics::how_far(id, known));
+    nearest.truncate(NAMED_MAX);
+    match nearest.as_slice() {
+        [] => " and no other".into(),
+        names => format!("; nearest to it are {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn vintages(known: &[String]) -> String {
@@ -177,6 +219,8 @@ struct Asked<'a, R> {
     measures: Measures,
     scope: Scope,
     prices: Option<Prices>,
+    /// None: no outcomes are wanted.
+    indicator: Option<IndicatorUsed>,
     /// What counts; `None`: what the views hold.
     point: Option<Point>,
     areas: Rc<Areas>,
@@ -184,6 +228,11 @@ struct Asked<'a, R> {
 
 /// Answers a question for one council from one snapshot of its rows.
 pub fn aggregate<R: Rows>(rows: &R, council: &str, question: &Question) -> Result<Answer, Error<R::Error>> {
+    compare::compare(rows, council, question, answer(rows, council, question)?)
+}
+
+/// The answer without its comparison.
+fn answer<R: Rows>(rows: &R, council: &str, question: &Question) -> Result<Answer, Error<R::Error>> {
     let asked = ask(rows, council, question)?;
     asked.answer(source::plan(&asked))
 }
@@ -200,15 +249,20 @@ fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, po
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
+    let named = question.indicator.as_ref().filter(|_| question.needs.outcomes);
+    let indicator = named.map(|id| outcomes::indicator(rows, council, id)).transpose()?;
     let areas = Rc::new(Areas::load(rows, council, question)?);
-    Ok(Asked { rows, council, question, measures, scope, prices, point, areas })
+    Ok(Asked { rows, council, question, measures, scope, prices, indicator, point, areas })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
-    // Any metric of whole exchanges stands for all of them, as does any that compares deciles.
-    let whole = metrics::ALL.iter().filter(|metric| metric.needs.exchanges).take(usize::from(question.needs.exchanges));
-    let comparing = metrics::ALL.iter().filter(|metric| metric.needs.deciles).take(usize::from(question.needs.deciles));
-    let mut wrong = metrics::check(&whole.chain(comparing).collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
+    // Any metric of whole exchanges stands for all of them; so does any of outcomes, and any that compares deciles.
+    let one = |is_asked: bool, needs: fn(&Needs) -> bool| metrics::ALL.iter().filter(move |metric| needs(&metric.needs)).take(usize::from(is_asked));
+    let needs = question.needs;
+    let mut stands: Vec<_> = one(needs.exchanges, |needs| needs.exchanges).chain(one(needs.outcomes, |needs| needs.outcomes)).collect();
+    stands.extend(one(needs.observations, |needs| needs.observations).chain(one(needs.deciles, |needs| needs.deciles)));
+    let mut wrong = metrics::check(&stands, &question.group_by, &question.filters.used(), true);
+    wrong.extend(metrics::check_comparison(&stands, &question.group_by, &compared(question)));
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }
@@ -221,6 +275,16 @@ fn check(question: &Question) -> Result<(), Vec<Invalid>> {
         wrong.push(Invalid::new("metrics", "cannot all be asked as of a point"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn compared(question: &Question) -> metrics::ComparisonAsked {
+    let (compare_start, compare_end) = match question.comparison {
+        Some(Comparison::With { start, end }) => (Some(start), Some(end)),
+        _ => (None, None),
+    };
+    let compare_previous = question.comparison == Some(Comparison::Previous);
+    let (start, end, has_indicator) = (question.filters.start, question.filters.end, question.indicator.is_some());
+    metrics::ComparisonAsked { start, end, compare_start, compare_end, compare_previous, has_indicator }
 }
 
 /// Looks a valuation up.

@@ -4,19 +4,27 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod association;
 mod change;
+mod comparison;
+mod currency;
 mod decimal;
 mod equity;
+mod exact;
 mod figures;
 pub(crate) mod merge;
+mod outcomes;
 mod partial;
 mod registry;
 mod residents;
 
 pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
+pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison, check_explained};
+pub use currency::minor_places;
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
+pub use outcomes::{IndicatorUsed, Observation, OutcomePartial};
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
 pub use residents::{DECILES, DecilePartial, Residents, ResidentsPartial};
@@ -38,6 +46,12 @@ pub struct Needs {
     pub participants: bool,
     /// A valuation must be named.
     pub valuation: bool,
+    /// [`Partial::outcome`]: an indicator must be named.
+    pub outcomes: bool,
+    /// [`Partial::observations`], from outcomes and, with a valuation, cells.
+    pub observations: bool,
+    /// [`Partial::earlier`]: a comparison must be asked.
+    pub comparison: bool,
     /// [`Answer::residents`].
     pub residents: bool,
     /// [`Partial::deciles`].
@@ -54,6 +68,9 @@ impl Needs {
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
+            outcomes: self.outcomes || other.outcomes,
+            observations: self.observations || other.observations,
+            comparison: self.comparison || other.comparison,
             residents: self.residents || other.residents,
             deciles: self.deciles || other.deciles,
         }
@@ -69,6 +86,8 @@ impl Needs {
             Self { exchange_values: true, ..none() },
             Self { participants: true, ..none() },
             Self { valuation: true, ..none() },
+            // A comparison of what can be answered so asks the same of an earlier period.
+            Self { comparison: true, ..none() },
         ];
         let known = known.into_iter().fold(none(), Self::and);
         self.and(known) == known
@@ -134,12 +153,20 @@ impl Metric {
 
     /// Why it may not be grouped or narrowed by everything.
     fn why_not(&self) -> &'static str {
-        if self.needs.deciles { DECILES_COMPARED } else { HOMES }
+        match self.needs {
+            Needs { deciles: true, .. } => DECILES_COMPARED,
+            Needs { outcomes: true, .. } => OUTCOMES,
+            _ => HOMES,
+        }
     }
 
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
-        (self.figures)(self, partial, money)
+        match &partial.earlier {
+            // Those that are comparisons themselves look at it on their own.
+            Some(earlier) if !self.needs.comparison => comparison::compared(self, partial, earlier, money),
+            _ => (self.figures)(self, partial, money),
+        }
     }
 }
 
@@ -157,8 +184,12 @@ pub struct Unknown {
 /// The metric of this name.
 pub fn find(name: &str) -> Result<&'static Metric, Unknown> {
     let found = ALL.iter().find(|metric| metric.name == name);
-    let how_far = |known: &&'static str| (!known.contains(name), distance(name, known));
-    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(how_far).unwrap_or_default() })
+    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(|known| how_far(name, known)).unwrap_or_default() })
+}
+
+/// How far a known name is from one that is not: those that have it in them come first.
+pub(crate) fn how_far(name: &str, known: &str) -> (bool, usize) {
+    (!known.contains(name), distance(name, known))
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
@@ -212,11 +243,15 @@ pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
     let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
     unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
 }
+
 /// Why a metric that compares deciles is not asked by what has only one.
 const DECILES_COMPARED: &str = "it compares the deprivation deciles, and each of these has one";
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";
+
+/// Why metrics of outcomes are asked by service, area and time only.
+const OUTCOMES: &str = "it is about outcomes, which are observed of a service, an area and a period, and of no measure or side";
 
 #[cfg(test)]
 mod tests;

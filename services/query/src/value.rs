@@ -11,7 +11,7 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
 use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
-use tandem_wire::partial::{from_response, to_definition, to_value};
+use tandem_wire::partial::{from_response, to_definition, to_indicator, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
 
@@ -36,6 +36,9 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     if let Some(change) = &mut change {
         change.align(&mut answer);
     }
+    if question.compares_previous() {
+        answer.keep_present();
+    }
     answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
@@ -58,6 +61,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         as_of,
         change,
         area_vintages: answer.area_vintages.clone(),
+        indicator: answer.total.outcome.indicator.clone().map(to_indicator),
     })
 }
 

@@ -1,11 +1,15 @@
 //! Partial results between projection and query: the proto's messages, where amounts are decimal text, and the domain's, where they
 //! are integers. Both ends are of one release, so what does not convert is our own fault.
 
+mod outcomes;
+
+pub use outcomes::{from_comparison, to_indicator};
+
 use crate::status::Failure;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
-    Amount, Answer, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, Residents,
-    ResidentsPartial, SidePartial, ValuationUsed,
+    Amount, Answer, Coverage, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial,
+    Partial, Residents, ResidentsPartial, SidePartial, ValuationUsed,
 };
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1;
@@ -17,6 +21,7 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
+    request.outcomes = needs.outcomes.then(|| internal::OutcomesWanted { want_observations: needs.observations, ..Default::default() });
     request.want_residents = needs.residents;
     request.want_deciles = needs.deciles;
 }
@@ -68,12 +73,6 @@ pub fn from_key(key: v1::GroupKey) -> Result<GroupKey, Failure> {
 
 /// A figure as the public answer has it.
 pub fn to_value(figure: Figure) -> v1::MetricValue {
-    let coverage = figure.coverage.map(|coverage| v1::Coverage {
-        of: coverage.of.into(),
-        covered: coverage.covered,
-        total: coverage.total,
-        unpriced_measures: coverage.unpriced_measures,
-    });
     v1::MetricValue {
         metric: figure.metric.into(),
         part: figure.part,
@@ -83,8 +82,15 @@ pub fn to_value(figure: Figure) -> v1::MetricValue {
         high: figure.high,
         numerator: figure.numerator,
         denominator: figure.denominator,
-        coverage,
+        coverage: figure.coverage.map(to_coverage),
+        earlier: figure.earlier.map(outcomes::to_earlier),
+        change: figure.change,
     }
+}
+
+fn to_coverage(coverage: Coverage) -> v1::Coverage {
+    let Coverage { of, covered, total, unpriced_measures } = coverage;
+    v1::Coverage { of: of.into(), covered, total, unpriced_measures }
 }
 
 /// A metric's definition as the public answer has it; `currency` is that of the valuation, empty if there is none.
@@ -163,6 +169,9 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        outcome: Some(outcomes::to_outcome(partial.outcome)),
+        earlier: partial.earlier.map(|earlier| Box::new(to_partial(*earlier))),
+        observations: partial.observations.into_iter().map(outcomes::to_observation).collect(),
         deciles: partial.deciles.into_iter().map(to_decile).collect(),
     }
 }
@@ -179,6 +188,9 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        outcome: partial.outcome.map_or(Ok(OutcomePartial::default()), outcomes::from_outcome)?,
+        earlier: partial.earlier.map(|earlier| from_partial(*earlier).map(Box::new)).transpose()?,
+        observations: partial.observations.into_iter().map(outcomes::from_observation).collect::<Result<_, _>>()?,
         deciles: partial.deciles.into_iter().map(from_decile).collect::<Result<_, _>>()?,
         residents: Residents::default(),
     })
@@ -341,6 +353,7 @@ mod tests {
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
         let decile = DecilePartial { decile: 7, citizen: side(3), state: side(-4), measures: vec![measure.clone()], ..DecilePartial::default() };
+        let (outcome, observations) = outcomes::tests::some();
         Partial {
             keys,
             measures: vec![measure],
@@ -350,6 +363,9 @@ mod tests {
             participants: 13,
             contributions: 15,
             contributions_with_actor: 14,
+            outcome,
+            observations,
+            earlier: None,
             deciles: vec![decile],
             residents: Residents::default(),
         }
@@ -360,6 +376,7 @@ mod tests {
         let key = |dimension, value: &str, coarser, overlaps| GroupKey { dimension, value: value.into(), coarser, overlaps };
         let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
         let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
+        let total = Partial { earlier: Some(Box::new(partial(vec![]))), ..partial(vec![]) };
         let residents = ResidentsPartial {
             keys: vec![key(Dimension::Decile, "3", false, false)],
             decile: 3,
@@ -367,7 +384,7 @@ mod tests {
             residents: Residents { areas: 4, areas_with_population: 2, population: 3_100 },
         };
         let (area_vintages, residents) = (vec!["imd2019".into(), "imd2025".into()], vec![residents]);
-        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120, area_vintages, residents };
+        let answer = Answer { groups, total, valuation, denominator: 120, area_vintages, residents };
         assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
         let unvalued =
             Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1, area_vintages: vec![], residents: vec![] };
@@ -398,7 +415,8 @@ mod tests {
         for metric in metrics::ALL {
             let mut request = internal::AggregateRequest::default();
             want(&mut request, metric.needs);
-            let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            let wants =
+                request.want_cells || request.want_measures || request.want_exchanges || request.want_participants || request.outcomes.is_some();
             assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
         }
         assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");

@@ -7,6 +7,7 @@ mod compare;
 mod crash;
 mod data_sets;
 mod fold;
+mod outcomes;
 mod reads;
 mod stop;
 mod stored;

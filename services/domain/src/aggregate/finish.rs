@@ -4,6 +4,7 @@ use super::areas::decile_text;
 use super::deciles::DecilesByGroup;
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
+use super::outcomes::{ObservationsByGroup, OutcomesByGroup};
 use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
@@ -11,7 +12,7 @@ use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Answer, DecilePartial, Dimension, ExchangePartial, GroupKey, Partial, Residents};
+use crate::metrics::{Answer, DecilePartial, Dimension, ExchangePartial, GroupKey, IndicatorUsed, OutcomePartial, Partial, Residents};
 use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -36,6 +37,13 @@ impl<R: Rows> Asked<'_, R> {
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
         }
+        if needs.outcomes {
+            (all.outcomes, all.all_outcomes) = self.outcomes(&grouping)?;
+        }
+        if needs.observations {
+            all.observations = self.observations(&grouping, plan.quantities)?;
+        }
+        all.indicator = self.indicator.clone();
         if needs.deciles {
             all.needs_deciles = true;
             all.deciles = self.deciles(&grouping, plan.quantities)?;
@@ -118,6 +126,10 @@ struct Parts {
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     actors: ActorsByGroup,
+    outcomes: OutcomesByGroup,
+    all_outcomes: OutcomePartial,
+    observations: ObservationsByGroup,
+    indicator: Option<IndicatorUsed>,
     needs_deciles: bool,
     deciles: DecilesByGroup,
 }
@@ -127,7 +139,8 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).collect()
+        let outcomes = self.outcomes.keys().copied();
+        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).chain(outcomes).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -147,6 +160,12 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
+        let outcome = match group {
+            Some(group) => self.outcomes.remove(&group).unwrap_or_default(),
+            None => std::mem::take(&mut self.all_outcomes),
+        };
+        let outcome = OutcomePartial { indicator: self.indicator.clone(), ..outcome };
+        let observations = self.observations.remove(&group).unwrap_or_default();
         let deciles = self.deciles.remove(&group);
         let deciles = deciles.unwrap_or_else(|| if self.needs_deciles { DecilePartial::all() } else { Vec::new() });
         Partial {
@@ -158,6 +177,9 @@ impl Parts {
             participants,
             contributions,
             contributions_with_actor,
+            outcome,
+            observations,
+            earlier: None,
             deciles,
             residents: Residents::default(),
         }

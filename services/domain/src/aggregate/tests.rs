@@ -3,10 +3,14 @@
 mod areas;
 mod as_of;
 mod change;
+mod compared;
 mod history;
 mod joined;
 mod many_areas;
 mod plans;
 mod random;
+mod random_outcomes;
 mod recount;
+mod recount_outcomes;
 mod worked;
+mod worked_outcomes;

@@ -1,6 +1,8 @@
 //! Final figures from what a group adds up to.
 
+use super::comparison::EarlierFigure;
 use super::decimal::{ratio, rounded};
+use super::exact::Exact;
 use super::merge::union;
 use super::partial::{Amount, MeasurePartial, Partial, SidePartial};
 use super::{MINOR, Metric};
@@ -36,6 +38,12 @@ pub struct Figure {
     pub denominator: Option<String>,
     /// What it rests on; none: all of the scope.
     pub coverage: Option<Coverage>,
+    /// The same of the earlier period; none: it is not compared.
+    pub earlier: Option<EarlierFigure>,
+    /// `central` minus the earlier one, rounded once from their exact difference; none: one of them has no value or is not exact.
+    pub change: Option<String>,
+    /// What `central` was rounded from, where neither it nor numerator and denominator say so.
+    pub(super) exact: Option<Exact>,
 }
 
 /// What share of something a figure rests on.
@@ -62,7 +70,7 @@ impl Metric {
 }
 
 impl Figure {
-    fn count(mut self, count: impl ToString) -> Self {
+    pub(super) fn count(mut self, count: impl ToString) -> Self {
         self.central = Some(count.to_string());
         self
     }
@@ -71,6 +79,7 @@ impl Figure {
     fn amount(mut self, amount: Amount, money: Money<'_>) -> Self {
         let minor = |amount| Some(rounded(amount, money.denominator).to_string());
         (self.low, self.central, self.high) = (minor(amount.low), minor(amount.central), minor(amount.high));
+        self.exact = Exact::ratio(amount.central, money.denominator);
         self
     }
 
@@ -101,7 +110,7 @@ impl Figure {
 }
 
 /// Entries with a price among those counted, and the measures of the others.
-fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>) -> Coverage {
+pub(super) fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>) -> Coverage {
     Coverage { of: "entries with a price", covered: unsigned(covered), total: unsigned(total), unpriced_measures }
 }
 

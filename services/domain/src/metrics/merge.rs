@@ -10,6 +10,9 @@ pub enum Mismatch {
     /// The councils' books hold different valuations under one name.
     #[error("the councils have different valuations of this name, {0} and {1}: name a version that all of them have, or ask by council")]
     Valuations(String, String),
+    /// The councils define an indicator of one id differently.
+    #[error("the councils have different indicators of this id, {0} and {1}: ask each council by itself")]
+    Indicators(String, String),
     /// A sum does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
@@ -24,6 +27,11 @@ impl Answer {
                 None => "none".into(),
             };
             return Err(Mismatch::Valuations(name(&self.valuation), name(&other.valuation)));
+        }
+        if let (Some(own), Some(others)) = (&self.total.outcome.indicator, &other.total.outcome.indicator)
+            && own != others
+        {
+            return Err(Mismatch::Indicators(own.to_string(), others.to_string()));
         }
         let common = least_common_multiple(self.denominator, other.denominator).ok_or(Mismatch::Overflow)?;
         self.rescale(common).ok_or(Mismatch::Overflow)?;
@@ -74,10 +82,19 @@ impl Partial {
         self.participants += other.participants;
         self.contributions += other.contributions;
         self.contributions_with_actor += other.contributions_with_actor;
+        self.outcome.add(other.outcome);
+        self.observations.extend(other.observations);
+        match (&mut self.earlier, other.earlier) {
+            (Some(earlier), Some(other)) => earlier.add(*other)?,
+            (none @ None, other) => *none = other,
+            (Some(_), None) => {}
+        }
         add_deciles(&mut self.deciles, other.deciles)
     }
 
     fn rescale(&mut self, factor: i128) -> Option<()> {
+        self.earlier.iter_mut().try_for_each(|earlier| earlier.rescale(factor))?;
+        self.observations.iter_mut().try_for_each(|observation| observation.rescale(factor))?;
         let exchanges = &mut self.exchanges;
         let of_exchanges =
             [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];

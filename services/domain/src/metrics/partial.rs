@@ -1,5 +1,6 @@
 //! What a question adds up to in one council before anything is rounded, and how the results of several councils become one.
 
+use super::outcomes::{Observation, OutcomePartial};
 use super::residents::{DecilePartial, Residents, ResidentsPartial};
 use crate::date::Grain;
 use crate::event::Side;
@@ -230,6 +231,12 @@ pub struct Partial {
     pub contributions: u64,
     /// Live contributions in the group that have an actor.
     pub contributions_with_actor: u64,
+    /// Outcomes of the indicator asked.
+    pub outcome: OutcomePartial,
+    /// Services' observed units, ascending by service, area and unit.
+    pub observations: Vec<Observation>,
+    /// What the same group added up to in the earlier period; none: it is not compared.
+    pub earlier: Option<Box<Partial>>,
     /// One per decile, ascending, if deciles were asked.
     pub deciles: Vec<DecilePartial>,
     /// Who lives in the group's areas: filled by [`Answer::attach_residents`].

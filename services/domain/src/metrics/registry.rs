@@ -1,6 +1,6 @@
 //! Every metric, once.
 
-use super::{Dimension, Filter, MINOR, Metric, Needs, equity, figures};
+use super::{Dimension, Filter, MINOR, Metric, Needs, association, equity, figures, outcomes};
 
 const ANYTHING: &[Dimension] = &Dimension::ALL;
 const HOME: &[Dimension] = &[
@@ -29,6 +29,10 @@ const ACROSS_DECILES: &[Dimension] = &[
 const ANY_FILTER: &[Filter] = &[Filter::Services, Filter::Measures, Filter::Sides, Filter::Areas, Filter::Evidence, Filter::Period];
 const HOME_FILTER: &[Filter] = &[Filter::Services, Filter::Areas, Filter::Period];
 
+/// What an outcome is observed of, beside the council.
+const OBSERVED: &[Dimension] =
+    &[Dimension::Council, Dimension::Service, Dimension::Area, Dimension::Day, Dimension::Month, Dimension::Quarter, Dimension::Year];
+
 const NOTHING: Needs = Needs {
     cells: false,
     measures: false,
@@ -36,6 +40,9 @@ const NOTHING: Needs = Needs {
     exchange_values: false,
     participants: false,
     valuation: false,
+    outcomes: false,
+    observations: false,
+    comparison: false,
     residents: false,
     deciles: false,
 };
@@ -46,6 +53,9 @@ const EXCHANGES: Needs = Needs { exchanges: true, ..NOTHING };
 const EXCHANGE_VALUES: Needs = Needs { exchange_values: true, ..EXCHANGES };
 const RECIPROCITY: Needs = Needs { valuation: true, ..EXCHANGE_VALUES };
 const PARTICIPANTS: Needs = Needs { participants: true, ..NOTHING };
+const OUTCOMES: Needs = Needs { outcomes: true, ..NOTHING };
+const OUTCOMES_AND_VALUE: Needs = Needs { outcomes: true, comparison: true, ..VALUE };
+const OBSERVATIONS: Needs = Needs { outcomes: true, observations: true, ..VALUE };
 const PARTICIPATION: Needs = Needs { residents: true, ..PARTICIPANTS };
 const EQUITY: Needs = Needs { measures: true, residents: true, deciles: true, ..CELLS };
 
@@ -186,6 +196,74 @@ pub const ALL: &[Metric] = &[
         group_by: ANYTHING,
         filters: ANY_FILTER,
         figures: figures::participants,
+    },
+    Metric {
+        name: "outcome",
+        definition: "O = Σ numerator ÷ Σ denominator over the observations in force of the indicator asked: of the same service, indicator, area, \
+            period and source the one that took effect last and is not reversed. Observations of a whole council and of its areas are all \
+            counted if both were recorded. No value where nothing was observed. Rounded once to the indicator's decimal places, half to even; \
+            the numerator is in its smallest unit.",
+        unit: "the indicator's",
+        denominator: "Σ denominator of the observations",
+        needs: OUTCOMES,
+        group_by: OBSERVED,
+        filters: HOME_FILTER,
+        figures: outcomes::outcome,
+    },
+    Metric {
+        name: "outcome_per_pound",
+        definition: "ΔO ÷ G. ΔO is how much the outcome of the indicator asked improved, in the indicator's good direction, from the period compared \
+            with to this one; G is the state_value of this period at the central rates in the major unit of the valuation's currency. No value \
+            where G is not above 0, where it has entries of which none has a price, or where nothing was observed in one of the periods. An \
+            association, not an effect. Exact until it is rounded once to 6 decimal places, half to even; numerator and denominator are in lowest terms.",
+        unit: "the indicator's per unit of money",
+        denominator: "G, value of the state's side in this period",
+        needs: OUTCOMES_AND_VALUE,
+        group_by: OBSERVED,
+        filters: HOME_FILTER,
+        figures: outcomes::outcome_per_pound,
+    },
+    Metric {
+        name: "effort_per_outcome",
+        definition: "C ÷ ΔO. C is the citizen_value of this period at the central rates in the major unit of the valuation's currency; ΔO as in \
+            outcome_per_pound. No value where ΔO is not above 0, where C has entries of which none has a price, or where nothing was observed in \
+            one of the periods. Rounding as in outcome_per_pound.",
+        unit: "money per the indicator's unit",
+        denominator: "ΔO, improvement of the outcome from the period compared with",
+        needs: OUTCOMES_AND_VALUE,
+        group_by: OBSERVED,
+        filters: HOME_FILTER,
+        figures: outcomes::effort_per_outcome,
+    },
+    Metric {
+        name: "cost_shift",
+        definition: "1 where, from the period compared with to this one, G (state_value) fell, C (citizen_value) rose and O (outcome) did not improve in \
+            the indicator's good direction, else 0; at the central rates, from exact differences. Its parts are the three changes: of C and G \
+            rounded once to the minor unit, of O to the indicator's decimal places, half to even. No value if one of the three is unknown in \
+            either period: a side has entries of which none has a price, or nothing was observed. A side without entries is 0.",
+        unit: "1",
+        denominator: "",
+        needs: OUTCOMES_AND_VALUE,
+        group_by: OBSERVED,
+        filters: HOME_FILTER,
+        figures: outcomes::cost_shift,
+    },
+    Metric {
+        name: "amenability",
+        definition: "How the outcome of the indicator asked moves with what citizens and the state give, by declared mode of the service: association only. \
+            An observation is a service (by area: in one area) in one month, quarter or year, the smallest that contains the period observed, wholly \
+            within the scope's period: \
+            x is the side's value within that unit at the central rates, in the major unit of the currency and divided by the unit's months; y is \
+            O, counted so that more is better. Per mode and side: the number of observations, and the slope of the ordinary least squares line of \
+            y on x with its 95 % interval (low to high) by Student's t with n - 2 degrees of freedom. No value with fewer than 3 observations or \
+            where x or y does not vary. Observations whose side has entries of which none has a price are left out and are coverage; those longer \
+            than a year count nowhere. Floating point, summed in order of council, service, area and unit, shown with 6 significant digits.",
+        unit: "the indicator's per unit of money a month",
+        denominator: "",
+        needs: OBSERVATIONS,
+        group_by: &[Dimension::Council, Dimension::Service, Dimension::Area],
+        filters: HOME_FILTER,
+        figures: association::amenability,
     },
     Metric {
         name: "participation_rate",

@@ -4,7 +4,7 @@
 //! apart from its groups, and only when the councils' answers are one do the groups get theirs.
 
 use super::merge::add_measures;
-use super::partial::{Amount, Answer, Dimension, GroupKey, MeasurePartial, SidePartial};
+use super::partial::{Amount, Answer, Dimension, GroupKey, MeasurePartial, Partial, SidePartial};
 use rustc_hash::FxHashMap;
 
 /// Deprivation deciles: 1 (most deprived) to 10.
@@ -102,7 +102,7 @@ impl Dimension {
 }
 
 impl Answer {
-    /// Gives every group, its deciles, and the whole their residents. Asked once, when the answers of all councils are one. `None` if a sum
+    /// Gives every group, its deciles, the whole, and the earlier of each their residents. Asked once, when the answers of all councils are one. `None` if a sum
     /// does not fit.
     pub fn attach_residents(&mut self) -> Option<()> {
         let mut by_keys: FxHashMap<&[GroupKey], Vec<&ResidentsPartial>> = FxHashMap::default();
@@ -117,19 +117,20 @@ impl Answer {
                 None => keys.iter().all(|key| key.dimension == Dimension::Council || !key.value.is_empty()),
             };
             let of_group = by_keys.get(keys.as_slice()).filter(|_| is_known).map(Vec::as_slice).unwrap_or_default();
-            attach(&mut group.residents, &mut group.deciles, of_group.iter().copied())?;
+            attach(group, of_group.iter().copied())?;
         }
         let of_scope = self.residents.iter().filter(|partial| partial.in_scope);
-        attach(&mut self.total.residents, &mut self.total.deciles, of_scope)
+        attach(&mut self.total, of_scope)
     }
 }
 
-fn attach<'a>(to: &mut Residents, deciles: &mut [DecilePartial], from: impl Iterator<Item = &'a ResidentsPartial>) -> Option<()> {
-    for partial in from {
-        to.add(partial.residents)?;
-        if let Some(decile) = deciles.iter_mut().find(|decile| decile.decile == partial.decile) {
+/// Populations have a vintage and no period: the same residents are those of the earlier period.
+fn attach<'a>(to: &mut Partial, from: impl Iterator<Item = &'a ResidentsPartial> + Clone) -> Option<()> {
+    for partial in from.clone() {
+        to.residents.add(partial.residents)?;
+        if let Some(decile) = to.deciles.iter_mut().find(|decile| decile.decile == partial.decile) {
             decile.residents.add(partial.residents)?;
         }
     }
-    Some(())
+    to.earlier.as_deref_mut().map_or(Some(()), |earlier| attach(earlier, from))
 }

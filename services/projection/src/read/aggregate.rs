@@ -13,7 +13,7 @@ use tandem_domain::tables::{Rows, Table};
 use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
 use tandem_proto::v1::{self, Scope};
 use tandem_wire::change::{to_as_of, to_change};
-use tandem_wire::partial::to_response;
+use tandem_wire::partial::{from_comparison, to_response};
 use tandem_wire::status::Failure;
 
 /// Rows or reads between two looks at the clock.
@@ -45,6 +45,11 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
                 format!("{council}: {error}: publish it there, or name one that `tandem catalogue valuations --council {council}` lists");
             Failure::Precondition { reason, subject: format!("valuation {id}"), description }
         }
+        aggregate::Error::UnknownIndicator { ref id, .. } => Failure::Precondition {
+            reason: "UNKNOWN_INDICATOR",
+            subject: format!("indicator {id}"),
+            description: format!("{council}: {error}: `tandem catalogue indicators --council {council}` lists all"),
+        },
         aggregate::Error::NotFolded { .. } => Failure::Unavailable { why: format!("{council}: {error}"), retry_after: REFOLD },
         aggregate::Error::Currencies(..) => Failure::Precondition {
             reason: "DIFFERENT_CURRENCIES",
@@ -77,12 +82,20 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchanges: request.want_exchanges,
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
-            valuation: false,
             residents: request.want_residents,
             deciles: request.want_deciles,
+            outcomes: request.outcomes.is_some(),
+            observations: request.outcomes.as_ref().is_some_and(|outcomes| outcomes.want_observations),
+            ..Needs::default()
         },
         one_sided_older_than_days: request.one_sided_older_than_days,
         today: day("today", &request.today)?,
+        indicator: request.outcomes.as_ref().map(|outcomes| outcomes.indicator.clone()),
+        comparison: from_comparison(
+            day("compare_start", &request.compare_start)?,
+            day("compare_end", &request.compare_end)?,
+            request.compare_previous,
+        ),
         as_of: as_of("", request.as_of_sequence, &request.as_of_date)?,
         area_vintage: Some(request.area_vintage.clone()).filter(|vintage| !vintage.is_empty()),
     })

@@ -47,6 +47,8 @@ struct Shown {
     unit: &'static str,
     denominator: Option<&'static str>,
     needs_valuation: bool,
+    needs_indicator: bool,
+    needs_comparison: bool,
     group_by: Vec<&'static str>,
 }
 
@@ -58,6 +60,8 @@ impl From<&Metric> for Shown {
             unit: metric.unit,
             denominator: Some(metric.denominator).filter(|denominator| !denominator.is_empty()),
             needs_valuation: metric.needs.valuation,
+            needs_indicator: metric.needs.outcomes,
+            needs_comparison: metric.needs.comparison,
             group_by: metric.group_by.iter().map(|dimension| dimension.name()).collect(),
         }
     }
@@ -67,6 +71,12 @@ impl Shown {
     /// "anything", or the dimensions.
     fn groups(&self) -> String {
         if self.group_by.len() == Dimension::ALL.len() { "anything".into() } else { self.group_by.join(", ") }
+    }
+
+    /// What must be named beside the metric: "a valuation, an indicator".
+    fn needs(&self) -> String {
+        let all = [(self.needs_valuation, "a valuation"), (self.needs_indicator, "an indicator"), (self.needs_comparison, "an earlier period")];
+        all.into_iter().filter(|(needs, _)| *needs).map(|(_, what)| what).collect::<Vec<_>>().join(", ")
     }
 
     fn unit(&self) -> &str {
@@ -81,13 +91,15 @@ impl Shown {
 impl Document for Metrics {
     fn text(&self) -> String {
         if let [only] = self.metrics.as_slice() {
-            let needs = if only.needs_valuation { "needs a valuation" } else { "needs no valuation" };
-            return format!("{}, {}, {needs}, grouped by {}\n\n{}\n", only.name, only.unit(), only.groups(), only.definition);
+            let needs = match only.needs() {
+                needs if needs.is_empty() => "nothing else".into(),
+                needs => needs,
+            };
+            return format!("{}, {}, needs {needs}, grouped by {}\n\n{}\n", only.name, only.unit(), only.groups(), only.definition);
         }
-        let mut table = Table::new().left("metric").left("unit").left("valuation").left("grouped by");
+        let mut table = Table::new().left("metric").left("unit").left("needs").left("grouped by");
         for metric in &self.metrics {
-            let needs = if metric.needs_valuation { "needed" } else { "" };
-            table.row(vec![metric.name.into(), metric.unit().into(), needs.into(), metric.groups()]);
+            table.row(vec![metric.name.into(), metric.unit().into(), metric.needs(), metric.groups()]);
         }
         format!("{}\n`tandem metrics NAME` says how one is defined\n", table.render())
     }
@@ -101,8 +113,11 @@ impl Document for Metrics {
                 metric.needs_valuation.to_string(),
                 metric.group_by.join(" "),
                 metric.definition.into(),
+                metric.needs_indicator.to_string(),
+                metric.needs_comparison.to_string(),
             ]
         };
-        (vec!["name", "unit", "denominator", "needs_valuation", "group_by", "definition"], self.metrics.iter().map(row).collect())
+        let header = "name,unit,denominator,needs_valuation,group_by,definition,needs_indicator,needs_comparison";
+        (header.split(',').collect(), self.metrics.iter().map(row).collect())
     }
 }

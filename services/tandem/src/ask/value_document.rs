@@ -33,6 +33,22 @@ pub struct ValueDocument {
     pub explain: bool,
     /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
     pub area_vintages: Vec<String>,
+    /// The indicator that metrics of outcomes are about; absent: no metric is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indicator: Option<Indicator>,
+}
+
+/// An indicator as the answer used it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Indicator {
+    /// Its id.
+    pub id: String,
+    /// Its unit.
+    pub unit: String,
+    /// Decimal places of its figures.
+    pub decimal_places: u32,
+    /// "HIGHER_IS_BETTER" or "LOWER_IS_BETTER".
+    pub direction: String,
 }
 
 /// One row.
@@ -80,6 +96,28 @@ pub struct Figure {
     pub denominator: Option<String>,
     /// What it rests on; null: all of it by definition.
     pub coverage: Option<Coverage>,
+    /// What it was in the earlier period; absent: it is not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+}
+
+/// A figure of the earlier period, and the change since. Fields as in the figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Earlier {
+    /// Null: no value, which is not zero.
+    pub central: Option<String>,
+    /// Null: no range.
+    pub low: Option<String>,
+    /// Null: no range.
+    pub high: Option<String>,
+    /// Null: not a ratio.
+    pub numerator: Option<String>,
+    /// Null: not a ratio.
+    pub denominator: Option<String>,
+    /// Null: all of it by definition.
+    pub coverage: Option<Coverage>,
+    /// The figure minus this one, from their exact amounts; null: one of them has no value, or is not exact.
+    pub change: Option<String>,
 }
 
 /// What share of something a figure rests on.
@@ -126,6 +164,7 @@ impl From<QueryValueResponse> for ValueDocument {
             valuation: answer.valuation.map(Valuation::from),
             currency: non_empty(answer.currency),
             reflects: answer.reflects.into_iter().map(Reflects::from).collect(),
+            indicator: answer.indicator.map(Indicator::from),
             as_of: answer.as_of.into_iter().map(Point::from).collect(),
             change: answer.change.map(Change::from),
             explain: false,
@@ -170,13 +209,31 @@ impl From<v1::GroupKey> for Key {
     }
 }
 
+impl From<v1::IndicatorUsed> for Indicator {
+    fn from(used: v1::IndicatorUsed) -> Self {
+        let direction = bare(used.direction().as_str_name(), "DIRECTION_").to_owned();
+        Self { id: used.id, unit: used.unit, decimal_places: used.decimal_places, direction }
+    }
+}
+
+impl From<v1::Coverage> for Coverage {
+    fn from(coverage: v1::Coverage) -> Self {
+        let v1::Coverage { of, covered, total, unpriced_measures } = coverage;
+        Self { of, covered, total, unpriced_measures }
+    }
+}
+
 impl From<v1::MetricValue> for Figure {
     fn from(value: v1::MetricValue) -> Self {
-        let coverage = value.coverage.map(|coverage| Coverage {
-            of: coverage.of,
-            covered: coverage.covered,
-            total: coverage.total,
-            unpriced_measures: coverage.unpriced_measures,
+        let change = value.change;
+        let earlier = value.earlier.map(|earlier| Earlier {
+            central: earlier.central,
+            low: earlier.low,
+            high: earlier.high,
+            numerator: earlier.numerator,
+            denominator: earlier.denominator,
+            coverage: earlier.coverage.map(Coverage::from),
+            change,
         });
         Self {
             metric: value.metric,
@@ -187,7 +244,8 @@ impl From<v1::MetricValue> for Figure {
             high: value.high,
             numerator: value.numerator,
             denominator: value.denominator,
-            coverage,
+            coverage: value.coverage.map(Coverage::from),
+            earlier,
         }
     }
 }
@@ -215,6 +273,13 @@ impl Figure {
         self.central.as_ref().map_or_else(|| NO_VALUE.into(), |central| quantity(central, self.shown_unit()))
     }
 
+    /// What it was and how it changed, if it is compared.
+    fn shown_earlier(&self) -> [String; 2] {
+        let shown = |text: &Option<String>| text.as_ref().map_or_else(|| NO_VALUE.into(), |text| quantity(text, self.shown_unit()));
+        let earlier = self.earlier.as_ref();
+        [shown(&earlier.and_then(|earlier| earlier.central.clone())), shown(&earlier.and_then(|earlier| earlier.change.clone()))]
+    }
+
     /// What a count counts stands in its metric's name; only a measure's own unit needs to be said.
     fn shown_unit(&self) -> &str {
         if self.unit.starts_with('{') && !self.is_of_measure() { "" } else { &self.unit }
@@ -239,6 +304,15 @@ impl Figure {
             _ => String::new(),
         }
     }
+}
+
+/// A column of figures.
+struct Column {
+    header: String,
+    /// Whether any of them rests on less than all.
+    rests: bool,
+    /// Whether any of them has an earlier one beside it.
+    compares: bool,
 }
 
 impl Coverage {
@@ -279,7 +353,9 @@ impl Document for ValueDocument {
             return self.csv_of_change(change);
         }
         let header = "row,keys,labels,metric,part,unit,central,low,high,numerator,denominator,covered,covered_of";
-        let header = header.split(',').collect();
+        let compares = self.compares();
+        let header = header.split(',').chain(["earlier", "change"].into_iter().filter(|_| compares)).collect();
+        let line = move |kind, row, value: &Figure| [line(kind, row, value), earlier_cells(value, compares)].concat();
         let rows = self.rows.iter().flat_map(|row| row.values.iter().map(move |value| line("row", row, value)));
         let total = self.total.iter().flat_map(|row| row.values.iter().map(move |value| line("total", row, value)));
         (header, rows.chain(total).collect())
@@ -307,16 +383,30 @@ fn line(kind: &str, row: &Row, value: &Figure) -> Vec<String> {
     ]
 }
 
+/// What was, as CSV; nothing if nothing in the answer is compared.
+fn earlier_cells(value: &Figure, compares: bool) -> Vec<String> {
+    let of = |part: fn(&Earlier) -> &Option<String>| value.earlier.as_ref().map(|earlier| or_empty(part(earlier))).unwrap_or_default();
+    if compares { vec![of(|earlier| &earlier.central), of(|earlier| &earlier.change)] } else { Vec::new() }
+}
+
 /// One row as a list of its figures.
 fn list(row: &Row) -> String {
-    let mut table = Table::new().left("metric").right("value").left("range").left("rests on");
+    let compares = row.values.iter().any(|figure| figure.earlier.is_some());
+    let table = Table::new().left("metric").right("value");
+    let mut table = (if compares { table.right("before").right("change") } else { table }).left("range").left("rests on");
     for figure in &row.values {
-        table.row(vec![figure.header(), figure.shown(), figure.range(), figure.rests_on()]);
+        let earlier = figure.shown_earlier().into_iter().filter(|_| compares);
+        table.row([figure.header(), figure.shown()].into_iter().chain(earlier).chain([figure.range(), figure.rests_on()]).collect());
     }
     table.render()
 }
 
 impl ValueDocument {
+    /// Whether any figure has an earlier one beside it.
+    fn compares(&self) -> bool {
+        self.all_rows().flat_map(|row| &row.values).any(|figure| figure.earlier.is_some())
+    }
+
     /// One line per changed value: the amounts at the central rates.
     fn csv_of_change(&self, change: &Change) -> (Vec<&'static str>, Vec<Vec<String>>) {
         let header = ["row", "keys", "metric", "unit"].into_iter().chain(COLUMNS).collect();
@@ -349,11 +439,14 @@ impl ValueDocument {
     /// A line for each measure of each row.
     fn by_measure(&self) -> Option<String> {
         let (table, padded) = self.key_columns();
-        let mut table = table.left("measure").right("quantity");
+        let compares = self.compares();
+        let table = table.left("measure").right("quantity");
+        let mut table = if compares { table.right("before").right("change") } else { table };
         for row in &self.rows {
             let keys = padded(row.keys.iter().map(Key::shown).collect());
             for figure in row.values.iter().filter(|figure| figure.is_of_measure()) {
-                table.row([keys.clone(), vec![or_empty(&figure.part), figure.shown()]].concat());
+                let earlier = figure.shown_earlier().into_iter().filter(|_| compares).collect();
+                table.row([keys.clone(), vec![or_empty(&figure.part), figure.shown()], earlier].concat());
             }
         }
         (!table.is_empty()).then(|| table.render())
@@ -366,18 +459,23 @@ impl ValueDocument {
             return None;
         }
         let (mut table, padded) = self.key_columns();
-        for (header, rests) in &columns {
+        for Column { header, rests, compares } in &columns {
             table = table.right(header);
             if *rests {
                 table = table.left("");
             }
+            if *compares {
+                table = table.right("before").right("change");
+            }
         }
         let cells = |row: &Row| -> Vec<String> {
             let figure = |header: &String| row.values.iter().find(|value| value.header() == *header);
-            let shown = |(header, rests): &(String, bool)| {
+            let shown = |Column { header, rests, compares }: &Column| {
                 let figure = figure(header);
                 let value = figure.map_or_else(|| NO_VALUE.into(), Figure::shown);
-                std::iter::once(value).chain(rests.then(|| figure.map(Figure::rests_on).unwrap_or_default())).collect::<Vec<_>>()
+                let rests = rests.then(|| figure.map(Figure::rests_on).unwrap_or_default());
+                let earlier = figure.map_or([NO_VALUE; 2].map(String::from), Figure::shown_earlier).into_iter().filter(|_| *compares);
+                std::iter::once(value).chain(rests).chain(earlier).collect::<Vec<_>>()
             };
             columns.iter().flat_map(shown).collect()
         };
@@ -390,16 +488,16 @@ impl ValueDocument {
         Some(table.render())
     }
 
-    /// The figures' headers in the order of the metrics asked, and whether any rests on less than all.
-    fn columns(&self) -> Vec<(String, bool)> {
-        let mut columns: Vec<(String, bool)> = Vec::new();
+    /// In the order of the metrics asked.
+    fn columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::new();
         for metric in &self.definitions {
             let figures = self.all_rows().flat_map(|row| &row.values).filter(|figure| figure.metric == metric.name);
             for figure in figures.filter(|figure| !figure.is_of_measure()) {
-                let (header, rests) = (figure.header(), !figure.rests_on().is_empty());
-                match columns.iter_mut().find(|(known, _)| *known == header) {
-                    Some((_, known)) => *known |= rests,
-                    None => columns.push((header, rests)),
+                let column = Column { header: figure.header(), rests: !figure.rests_on().is_empty(), compares: figure.earlier.is_some() };
+                match columns.iter_mut().find(|known| known.header == column.header) {
+                    Some(known) => (known.rests, known.compares) = (known.rests || column.rests, known.compares || column.compares),
+                    None => columns.push(column),
                 }
             }
         }
@@ -427,6 +525,12 @@ impl ValueDocument {
             figures().filter_map(|figure| figure.coverage.as_ref()).flat_map(|coverage| &coverage.unpriced_measures).map(String::as_str).collect();
         if !unpriced.is_empty() {
             notes += &format!("without a price: {}\n", unpriced.into_iter().collect::<Vec<_>>().join(", "));
+        }
+        if let Some(Indicator { id, unit, direction, .. }) = &self.indicator {
+            notes += &format!("outcomes of {id}, in {unit}: {}\n", direction.to_lowercase().replace('_', " "));
+        }
+        if self.compares() {
+            notes += "before: the same in the period or unit compared with; the change is rounded from exact amounts\n";
         }
         if let Some(valuation) = &self.valuation {
             let money = figures().any(|figure| currency_of(&figure.unit).is_some());

@@ -293,3 +293,49 @@ reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
 ";
     assert_eq!(text, expected);
 }
+
+/// An answer with one compared figure, and one that is a comparison itself.
+fn compared() -> QueryValueResponse {
+    let mut answer = answer();
+    answer.rows.truncate(1);
+    let mut figure = value(Some("123450"), (100, 100), &[]);
+    let earlier = v1::EarlierFigure { central: Some("120001".into()), coverage: figure.coverage.clone(), ..Default::default() };
+    (figure.earlier, figure.change) = (Some(earlier), Some("3449".into()));
+    let flag = MetricValue { metric: "cost_shift".into(), unit: "1".into(), central: Some("1".into()), ..Default::default() };
+    answer.rows[0].values = vec![figure, flag];
+    answer.total = None;
+    answer.definitions = vec![definition("citizen_value"), definition("cost_shift")];
+    let direction = v1::Direction::LowerIsBetter.into();
+    answer.indicator = Some(v1::IndicatorUsed { id: "rough-sleepers".into(), unit: "{person}".into(), decimal_places: 0, direction });
+    answer
+}
+
+#[test]
+fn what_was_stands_beside_what_is() {
+    let text = Format::default().render(&ValueDocument::from(compared())).unwrap();
+    let expected = "\
+service         month    citizen_value     before  change  cost_shift
+──────────────  ───────  ─────────────  ─────────  ──────  ──────────
+Homework \u{FFFD}help  2025-03      £1,234.50  £1,200.01  £34.49           1
+
+outcomes of rough-sleepers, in {person}: lower is better
+before: the same in the period or unit compared with; the change is rounded from exact amounts
+";
+    assert!(text.starts_with(expected), "{text}");
+    let mut answer = compared();
+    answer.rows[0].keys.clear();
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    assert!(text.contains("citizen_value  £1,234.50  £1,200.01  £34.49"), "{text}");
+}
+
+#[test]
+fn csv_and_json_have_what_was_where_something_is_compared() {
+    let text = Format { json: false, csv: true }.render(&ValueDocument::from(compared())).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].ends_with("covered,covered_of,earlier,change"), "{text}");
+    assert!(lines[1].ends_with("100,100,120001,3449") && lines[2].ends_with(",,,"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&Format { json: true, csv: false }.render(&ValueDocument::from(compared())).unwrap()).unwrap();
+    assert_eq!(json["rows"][0]["values"][0]["earlier"]["change"], "3449");
+    assert_eq!(json["rows"][0]["values"][0]["earlier"]["coverage"]["covered"], 100);
+    assert_eq!((&json["rows"][0]["values"][1]["earlier"], &json["indicator"]["direction"]), (&serde_json::Value::Null, &"LOWER_IS_BETTER".into()));
+}

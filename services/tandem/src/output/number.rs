@@ -1,5 +1,7 @@
 //! Numbers for people, from exact decimal text to exact decimal text: no floating point.
 
+use tandem_domain::metrics::minor_places;
+
 /// What stands where there is no value.
 pub const NO_VALUE: &str = "—";
 
@@ -29,23 +31,13 @@ pub fn currency_of(unit: &str) -> Option<&str> {
 /// Minor units as an amount: "£12.34", "-$0.05", "CHF 1,000.00", "¥500".
 pub fn money(minor: &str, currency: &str) -> String {
     let (sign, digits) = split_sign(minor);
-    let amount = grouped(&shifted(digits, minor_places(currency)));
+    let amount = grouped(&shifted(digits, minor_places(currency) as usize));
     match currency {
         "GBP" => format!("{sign}£{amount}"),
         "EUR" => format!("{sign}€{amount}"),
         "USD" => format!("{sign}${amount}"),
         "JPY" => format!("{sign}¥{amount}"),
         other => format!("{sign}{other} {amount}"),
-    }
-}
-
-/// Decimal places of a currency's minor unit (ISO 4217).
-fn minor_places(currency: &str) -> usize {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
     }
 }
 

@@ -43,6 +43,8 @@ impl Replay {
             match event {
                 Event::Service(id) | Event::Measure(id, ..) => drop(defined.insert(*id)),
                 Event::Valuation(..) | Event::Area(_) => {}
+                // They have no value.
+                Event::Indicator(..) | Event::Outcome(_) | Event::OutcomeReversal(..) => {}
                 Event::Gift(gift) if !seen.insert(gift.id) => {}
                 Event::Gift(gift) => {
                     let line = Line { gift: gift.clone(), recorded: at, is_live: false, is_matched: false, times: [[0; 2]; 2] };

@@ -37,6 +37,19 @@ pub struct Rate {
     pub from: &'static str,
 }
 
+/// An observation of an indicator.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub id: u128,
+    pub source: &'static str,
+    pub service: &'static str,
+    pub indicator: &'static str,
+    pub area: &'static str,
+    pub period: Span,
+    pub numerator: i64,
+    pub denominator: i64,
+}
+
 #[derive(Clone, Debug)]
 pub enum Event {
     Service(&'static str),
@@ -48,6 +61,16 @@ pub enum Event {
     Gift(Gift),
     /// Id of what is cancelled.
     Reversal(u128),
+    /// Id, unit, decimal places; 1: higher is better, 2: lower.
+    Indicator(&'static str, &'static str, i64, i64),
+    Outcome(Seen),
+    /// Id and source of an outcome that is cancelled.
+    OutcomeReversal(u128, &'static str),
+}
+
+/// Mode of a service: transactional if it is part of another, else relational.
+pub fn mode(service: &str) -> i64 {
+    if service.contains('/') { 3 } else { 1 }
 }
 
 /// A protobuf message that grows.
@@ -86,7 +109,7 @@ fn uuid(id: u128) -> String {
 fn facts(event: &Event) -> Message {
     let message = Message::default;
     match event {
-        Event::Service(id) => message().message(16, message().text(1, id).text(2, id).number(3, 1)),
+        Event::Service(id) => message().message(16, message().text(1, id).text(2, id).number(3, mode(id))),
         Event::Measure(id, side, unit, contra_of) => {
             message().message(17, message().text(1, id).text(2, id).number(3, *side as i64).text(4, unit).number(5, 1).text(6, contra_of))
         }
@@ -110,7 +133,15 @@ fn facts(event: &Event) -> Message {
             let given = given.text(4, gift.area).text(5, &gift.exchange).number(6, gift.evidence);
             message().message(gift.side as u64, given)
         }
-        Event::Reversal(target) => message().message(5, message().text(1, &uuid(*target)).number(3, 2)),
+        Event::Indicator(id, unit, places, direction) => {
+            message().message(18, message().text(1, id).text(2, id).text(3, unit).number(4, *places).number(5, *direction))
+        }
+        Event::Outcome(seen) => {
+            let of = message().text(1, seen.service).text(2, seen.indicator).text(3, seen.area);
+            let period = of.text(4, &seen.period.start.to_string()).text(5, &seen.period.end.to_string());
+            message().message(3, period.number(6, seen.numerator).number(7, seen.denominator))
+        }
+        Event::Reversal(target) | Event::OutcomeReversal(target, _) => message().message(5, message().text(1, &uuid(*target)).number(3, 2)),
     }
 }
 
@@ -121,10 +152,15 @@ fn record(at: usize, event: &Event) -> Vec<u8> {
             let field = if gift.side == Side::Citizen { 1 } else { 3 };
             (gift.id, Some(gift.occurred), Message::default().text(field, &gift.party))
         }
+        Event::Outcome(seen) => (seen.id, None, Message::default()),
         _ => (1 << 100 | at as u128, None, Message::default()),
     };
+    let source = match event {
+        Event::Outcome(Seen { source, .. }) | Event::OutcomeReversal(_, source) => source,
+        _ => "office",
+    };
     let (start, end) = span.map_or(("2025-01-01".to_owned(), String::new()), |span| (span.start.to_string(), span.end.to_string()));
-    let envelope = Message::default().text(1, &uuid(id)).text(2, COUNCIL).text(3, "office").text(4, &start).text(5, &end);
+    let envelope = Message::default().text(1, &uuid(id)).text(2, COUNCIL).text(3, source).text(4, &start).text(5, &end);
     let facts = facts(event);
     let parts = Parts { envelope: &envelope.0, facts: &facts.0, person: &person.0 };
     // Every event is recorded ten days after the one before, so that journals have many months.

@@ -12,8 +12,8 @@ use crate::event::{Evidence, Side};
 use crate::metrics::{Answer, DecilePartial, Dimension, Needs};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SERVICES: [&str; 4] = ["care", "waste/recycling", "tutoring", "parks"];
-const AREAS: [&str; 5] = ["", "lsoa21:E1", "lsoa21:E2", "ward:9", "ward:10"];
+pub(super) const SERVICES: [&str; 4] = ["care", "waste/recycling", "tutoring", "parks"];
+pub(super) const AREAS: [&str; 5] = ["", "lsoa21:E1", "lsoa21:E2", "ward:9", "ward:10"];
 /// Areas that may be defined. Nothing happens in the last two, and some where things happen are never defined.
 const DEFINED: [&str; 6] = ["lsoa21:E1", "lsoa21:E2", "ward:9", "allotment:1", "lsoa21:E3", "lsoa21:E4"];
 const VINTAGES: [&str; 3] = ["imd2019", "imd2025", "2021"];
@@ -35,7 +35,7 @@ const MEASURES: [(&str, Side, &str, &str); 10] = [
 pub(super) struct Chance(pub u64);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -55,14 +55,14 @@ impl Chance {
     }
 
     /// Some of them, perhaps none.
-    fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
+    pub(super) fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
         if !self.one_in(one_in) {
             return Vec::new();
         }
         (0..1 + self.below(2)).map(|_| self.pick(of)).collect()
     }
 
-    fn span(&mut self) -> Span {
+    pub(super) fn span(&mut self) -> Span {
         let first = Date::parse("2024-11-20").unwrap().0;
         let start = Date(first + self.below(260) as i32);
         let days = if self.one_in(4) { self.pick(&[1, 5, 20, 40, 90, 300]) } else { 0 };
@@ -146,9 +146,9 @@ impl Chance {
             exchanges,
             exchange_values: exchanges && self.one_in(2),
             participants: self.one_in(2),
-            valuation: false,
             residents: deciles || self.one_in(3),
             deciles,
+            ..Needs::default()
         };
         let beyond_homes = [Dimension::Measure, Dimension::Side, Dimension::Day, Dimension::Evidence];
         let mut group_by: Vec<Dimension> = Vec::new();
@@ -180,7 +180,7 @@ impl Chance {
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
         let today = Some(Date(20_240 + self.below(60) as i32));
         let area_vintage = self.one_in(3).then(|| self.pick(&VINTAGES).to_owned());
-        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today, area_vintage, as_of: None }
+        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today, area_vintage, ..Question::default() }
     }
 
     /// One whose answer as of a point is that of a shorter book: what is said of areas is always today's.
@@ -192,7 +192,7 @@ impl Chance {
     }
 
     /// Open, on the bounds of months, quarters and years, or anywhere.
-    fn period(&mut self) -> (Option<Date>, Option<Date>) {
+    pub(super) fn period(&mut self) -> (Option<Date>, Option<Date>) {
         let date = |text| Date::parse(text);
         match self.below(5) {
             0 | 1 => (None, None),

@@ -2,7 +2,8 @@
 //! types with what it checks, and nothing else.
 
 use super::areas::AreaTable;
-use super::history::{Event, Gift, Rate};
+use super::history::{Event, Gift, Rate, Seen};
+use super::recount_outcomes::in_force;
 use crate::aggregate::Question;
 use crate::date::{Date, Grain, Period};
 use crate::event::Side;
@@ -23,6 +24,8 @@ pub struct Recount {
     /// Gifts that took effect, in order of effect, and whether they are reversed.
     gifts: Vec<(Gift, bool)>,
     valuations: BTreeMap<(&'static str, i64), Vec<Rate>>,
+    /// Outcomes in force.
+    pub(super) outcomes: Vec<Seen>,
     areas: AreaTable,
 }
 
@@ -45,6 +48,7 @@ impl Recount {
                 // The same id with other content never takes effect.
                 Event::Gift(_) => {}
                 Event::Reversal(target) => drop(reversed.insert(*target)),
+                Event::Indicator(..) | Event::Outcome(_) | Event::OutcomeReversal(..) => {}
             }
         }
         // A gift takes effect when it is there and its service and measure are.
@@ -57,10 +61,10 @@ impl Recount {
             gifts.into_iter().filter(|(_, gift)| right(gift)).filter_map(|(at, gift)| Some((effect(at, &gift)?, at, gift))).collect();
         gifts.sort_by_key(|(effect, at, _)| (*effect, *at));
         let gifts = gifts.into_iter().map(|(_, _, gift)| (gift.clone(), reversed.contains(&gift.id))).collect();
-        Self { measures, gifts, valuations, areas }
+        Self { measures, gifts, valuations, outcomes: in_force(events), areas }
     }
 
-    fn live(&self) -> impl Iterator<Item = &Gift> {
+    pub(super) fn live(&self) -> impl Iterator<Item = &Gift> {
         self.gifts.iter().filter(|(_, reversed)| !reversed).map(|(gift, _)| gift)
     }
 
@@ -86,6 +90,9 @@ impl Recount {
         }
         if question.needs.exchanges {
             self.exchanges(question, prices.as_ref(), &mut rows);
+        }
+        if question.needs.outcomes {
+            self.add_outcomes(question, &mut rows);
         }
         let keyed = |(keys, row): (Vec<GroupKey>, Row)| (keys.clone(), Partial { keys: keys.clone(), ..self.finish(question, Some(&keys), row) });
         let groups = rows.groups.into_iter().filter(|(_, row)| row.has_anything()).map(keyed).collect();
@@ -128,7 +135,7 @@ impl Recount {
     }
 
     /// Adds to the group in which something counts, and to the whole scope.
-    fn at(&self, question: &Question, place: (&str, &str, Period, Option<&Gift>), rows: &mut Rows, add: impl Fn(&mut Row)) {
+    pub(super) fn at(&self, question: &Question, place: (&str, &str, Period, Option<&Gift>), rows: &mut Rows, add: impl Fn(&mut Row)) {
         let (service, area, unit, gift) = place;
         let (first, last) = (unit.span().start, unit.span().end);
         let start = question.filters.start.unwrap_or(Date(-1_000_000));
@@ -319,20 +326,20 @@ pub fn denominator(rates: &[Rate]) -> i64 {
     (1..).find(|candidate| rates.iter().all(|rate| candidate % rate.per_quantity == 0)).expect("a common multiple")
 }
 
-fn smallest(start: Date, end: Date, least: Grain) -> Period {
+pub(super) fn smallest(start: Date, end: Date, least: Grain) -> Period {
     let grains = [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year, Grain::Ever];
     let of = |grain: Grain| Period::of(start, grain);
     grains.into_iter().filter(|grain| *grain >= least).map(of).find(|unit| unit.span().start <= start && end <= unit.span().end).expect("ever")
 }
 
-struct Rows {
+pub(super) struct Rows {
     groups: BTreeMap<Vec<GroupKey>, Row>,
     whole: Row,
 }
 
 #[derive(Default)]
-struct Row {
-    partial: Partial,
+pub(super) struct Row {
+    pub(super) partial: Partial,
     measures: BTreeMap<&'static str, MeasurePartial>,
     actors: BTreeSet<String>,
     latencies: BTreeMap<u32, u64>,
@@ -343,7 +350,7 @@ struct Row {
 
 impl Row {
     fn has_anything(&self) -> bool {
-        self.has_gifts || self.partial.exchanges.opened > 0 || self.partial.contributions > 0
+        self.has_gifts || self.partial.exchanges.opened > 0 || self.partial.contributions > 0 || self.partial.outcome.count > 0
     }
 
     fn finish(self) -> Partial {
