@@ -13,7 +13,7 @@
 //! unit is a month or larger, and by the same rules.
 //!
 //! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
-//! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
+//! at that point; quantities as of the end of a recorded day or month are read from the journals. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
 mod areas;
 mod as_of;

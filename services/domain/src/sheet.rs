@@ -98,6 +98,9 @@ pub(crate) const UNIT_BITS: u32 = 5;
 /// See [`UNIT_BITS`].
 pub(crate) const AREA_BITS: u32 = 8;
 
+/// The lower bits of the sub-keys of journals, `CubeDays` and `AreaJournal`: when a change was recorded, biased.
+pub(crate) const RECORDED_BITS: u32 = 32;
+
 /// Sub-key of `CubeMonths`: evidence 1 ‖ unit 5.
 pub struct MonthSub {
     /// Evidence grade.

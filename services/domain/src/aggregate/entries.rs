@@ -1,7 +1,7 @@
 //! Quantities from the entries themselves: exact for every question, and dear. Entries are read in batches, so that memory does not
 //! grow with the book.
 
-use super::as_of::scan_sequences;
+use super::as_of::{Counted, is_live, scan_sequences};
 use super::group::{Grouping, Place};
 use super::scope::Fit;
 use super::sums::Sums;
@@ -44,12 +44,13 @@ impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
         let mut sums = self.new_sums(grouping);
         let mut large = LargeExchanges::default();
-        let is_gone = |sequence, verdict: Verdict| match &self.point {
+        let counted = self.counted()?;
+        let is_gone = |sequence, verdict: Verdict| match &counted {
             None => verdict.reversed_by.is_some(),
-            Some(point) => !point.is_live(sequence, verdict.reversed_by),
+            Some(counted) => !counted.is_live(sequence, verdict.reversed_by),
         };
         self.each_entry(self.entries_asked()?, is_gone, |found| {
-            let two_sided = self.two_sided(&found, &mut large)?;
+            let two_sided = self.two_sided(&found, counted, &mut large)?;
             for entry in found {
                 let is_matched = entry.exchange.as_ref().is_some_and(|id| two_sided.contains(id));
                 self.add_entry(&mut sums, &entry, is_matched)?;
@@ -175,7 +176,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Which of the entries' exchanges are two-sided, as of the point asked for.
-    fn two_sided(&self, found: &[Found], large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
+    fn two_sided(&self, found: &[Found], counted: Option<Counted<'_>>, large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
         let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -188,22 +189,22 @@ impl<R: Rows> Asked<'_, R> {
         let mut two_sided = FxHashSet::default();
         for (id, row) in ids.into_iter().zip(rows) {
             let row = row.ok_or_else(|| corrupt(Corrupt("Exchange")))?;
-            if self.is_two_sided(id, &Exchange::decode(&row).map_err(corrupt)?, large)? {
+            if self.is_two_sided(id, &Exchange::decode(&row).map_err(corrupt)?, counted, large)? {
                 two_sided.insert(id.clone());
             }
         }
         Ok(two_sided)
     }
 
-    fn is_two_sided(&self, id: &str, exchange: &Exchange, large: &mut LargeExchanges) -> Result<bool, Error<R::Error>> {
-        if self.point.is_none() {
+    fn is_two_sided(&self, id: &str, exchange: &Exchange, counted: Option<Counted<'_>>, large: &mut LargeExchanges) -> Result<bool, Error<R::Error>> {
+        if counted.is_none() {
             return Ok(exchange.state() == ExchangeState::TwoSided);
         }
         if let Some(known) = large.get(id) {
             return Ok(*known);
         }
         let postings = self.all_postings(id.as_bytes(), exchange)?;
-        let has = |side| postings.iter().any(|posting| posting.side == side && self.is_live(posting));
+        let has = |side| postings.iter().any(|posting| posting.side == side && is_live(counted, posting));
         let is_two_sided = has(Side::Citizen) && has(Side::State);
         if exchange.pages > 0 {
             large.insert(id.to_owned(), is_two_sided);

@@ -29,9 +29,9 @@ impl<R: Rows> Asked<'_, R> {
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
         }
         if needs.exchanges {
-            (all.exchanges, all.all_exchanges) = match &self.point {
+            (all.exchanges, all.all_exchanges) = match self.counted()? {
                 None => self.exchanges(&grouping)?,
-                Some(point) => self.exchanges_as_of(&grouping, point)?,
+                Some(counted) => self.exchanges_as_of(&grouping, counted)?,
             };
         }
         if needs.participants {

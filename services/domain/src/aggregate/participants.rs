@@ -1,5 +1,6 @@
 //! Who took part.
 
+use super::as_of::is_live;
 use super::group::{Group, Grouping, Place};
 use super::measures::scan;
 use super::scope::Fit;
@@ -58,10 +59,11 @@ impl<R: Rows> Asked<'_, R> {
 
     /// Goes over the lines of statements.
     fn lines(&self, grouping: &Grouping, actors: &mut ActorsByGroup) -> Result<(), Error<R::Error>> {
+        let counted = self.counted()?;
         let prefix = Key::of(Table::Statement, self.council);
         scan(self.rows, Table::Statement, &prefix, |_, row| {
             let StatementLine { received, posting, .. } = StatementLine::decode(row)?;
-            if received || posting.actor == 0 || !self.is_live(&posting) {
+            if received || posting.actor == 0 || !is_live(counted, &posting) {
                 return Ok(());
             }
             let at = self.measures.place(posting.measure)?;

@@ -145,8 +145,13 @@ fn facts(event: &Event) -> Message {
     }
 }
 
-/// An encoded record.
-fn record(at: usize, event: &Event) -> Vec<u8> {
+/// The UTC day on which the first event is recorded.
+pub const FIRST_DAY: i32 = 20_000;
+/// Every event is recorded ten days after the one before, so that journals have many months.
+const TEN_DAYS_US: u64 = 10 * crate::date::DAY_US;
+
+/// An encoded record, recorded so long after the one before.
+fn record(at: usize, event: &Event, step_us: u64) -> Vec<u8> {
     let (id, span, person) = match event {
         Event::Gift(gift) => {
             let field = if gift.side == Side::Citizen { 1 } else { 3 };
@@ -163,8 +168,7 @@ fn record(at: usize, event: &Event) -> Vec<u8> {
     let envelope = Message::default().text(1, &uuid(id)).text(2, COUNCIL).text(3, source).text(4, &start).text(5, &end);
     let facts = facts(event);
     let parts = Parts { envelope: &envelope.0, facts: &facts.0, person: &person.0 };
-    // Every event is recorded ten days after the one before, so that journals have many months.
-    let received_us = (20_000 + 10 * at as u64) * crate::date::DAY_US;
+    let received_us = FIRST_DAY as u64 * crate::date::DAY_US + at as u64 * step_us;
     let mut out = Vec::new();
     Record { parts, received_us, principal: "local", officer: false, facts_salt: &[1; 16], person_salt: &[2; 16] }.encode(&mut out);
     out
@@ -174,7 +178,7 @@ fn record(at: usize, event: &Event) -> Vec<u8> {
 pub fn folded_one_by_one(events: &[Event]) -> Vec<Memory> {
     let mut memory = Memory::new();
     let after = |(at, event): (usize, &Event)| {
-        let record = record(at, event);
+        let record = record(at, event, TEN_DAYS_US);
         let intake = [Intake { record: &record, append_us: u64::MAX, offset: at as u64, index: 0 }];
         let rows = memory.clone();
         let done = fold(&rows, COUNCIL, 0, &intake, usize::MAX, &mut memory).unwrap();
@@ -186,8 +190,13 @@ pub fn folded_one_by_one(events: &[Event]) -> Vec<Memory> {
 
 /// The rows that a history folds into.
 pub fn folded(events: &[Event]) -> Memory {
+    folded_every(TEN_DAYS_US, events)
+}
+
+/// The same of events that are recorded so long after each other.
+pub fn folded_every(step_us: u64, events: &[Event]) -> Memory {
     let mut memory = Memory::new();
-    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event)).collect();
+    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event, step_us)).collect();
     let intake = |(at, record)| Intake { record, append_us: u64::MAX, offset: at as u64, index: 0 };
     let mut intake = records.iter().map(Vec::as_slice).enumerate().map(intake).collect::<Vec<_>>();
     while !intake.is_empty() {

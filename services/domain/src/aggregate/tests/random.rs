@@ -3,12 +3,14 @@
 //! A failure prints its seed; `AGGREGATE_SEED=… cargo test -p tandem-domain random` runs that one.
 
 use super::areas::AreaRow;
-use super::history::{COUNCIL, Event, Gift, Rate, folded};
+use super::as_of::entries;
+use super::history::{COUNCIL, Event, FIRST_DAY, Gift, Rate, folded, folded_every};
 use super::recount::{Recount, denominator};
 use crate::aggregate::source::{Actors, Plan, Source, plan};
-use crate::aggregate::{Error, Filters, Question, ValuationAsked, aggregate, ask};
-use crate::date::{Date, Span};
+use crate::aggregate::{AsOf, Error, Filters, Question, ValuationAsked, aggregate, ask};
+use crate::date::{DAY_US, Date, Grain, Period, Span};
 use crate::event::{Evidence, Side};
+use crate::memory::Memory;
 use crate::metrics::{Answer, DecilePartial, Dimension, Needs};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -276,41 +278,73 @@ fn compare(seed: u64, compared: &mut Compared) {
     for number in 0..60 {
         let question = chance.question();
         let place = format!("AGGREGATE_SEED={seed}, question {number}: {question:?}");
-        let asked = match ask(&rows, COUNCIL, &question) {
-            Err(Error::UnknownVintage { vintage, known }) => {
-                assert_eq!(question.area_vintage, Some(vintage), "{place}");
-                assert_eq!(known, vintages(&events), "{place}");
-                assert!(!known.contains(question.area_vintage.as_ref().unwrap()), "{place}");
-                continue;
-            }
-            asked => asked.unwrap(),
-        };
-        let (groups, total) = recount.answer(&question);
-        let mut plans = vec![plan(&asked)];
-        for quantities in [Source::Months, Source::Days, Source::Areas, Source::AreaJournal, Source::Entries] {
-            for actors in [Actors::Years, Actors::Months, Actors::Lines] {
-                if asked.is_exact_by(quantities) && asked.has_actors_in(actors) {
-                    plans.push(Plan { quantities, actors });
-                }
-            }
+        if let Err(Error::UnknownVintage { vintage, known }) = ask(&rows, COUNCIL, &question).map(drop) {
+            assert_eq!(question.area_vintage, Some(vintage), "{place}");
+            assert_eq!(known, vintages(&events), "{place}");
+            assert!(!known.contains(question.area_vintage.as_ref().unwrap()), "{place}");
+            continue;
         }
-        for plan in plans {
-            let mut answer = asked.answer(plan).unwrap();
-            answer.attach_residents().unwrap();
-            assert_eq!(answer.total, total, "{plan:?}, {place}");
-            for group in &answer.groups {
-                assert_eq!(Some(group), groups.get(&group.keys), "{plan:?}, {place}");
-            }
-            let keys: Vec<_> = answer.groups.iter().map(|group| group.keys.clone()).collect();
-            assert_eq!(keys, groups.keys().cloned().collect::<Vec<_>>(), "{plan:?}, {place}");
-            *compared.entry(format!("{plan:?}")).or_default() += 1;
-            joined(&answer).into_iter().for_each(|what| *compared.entry(what.to_owned()).or_default() += 1);
-        }
+        compare_plans(&rows, &recount, &question, &place, compared);
         check_denominator(&rows, &question, &place);
     }
 }
 
-fn check_denominator(rows: &crate::memory::Memory, question: &Question, place: &str) {
+/// As of days: of a history with one event every ten days, of one with some on each day, and of one with days that have none between.
+fn compare_as_of(seed: u64, compared: &mut Compared) {
+    let mut chance = Chance(seed);
+    let events = chance.history();
+    for step_us in [10 * DAY_US, 7 * HOUR_US, 27 * HOUR_US] {
+        let rows = folded_every(step_us, &events);
+        for number in 0..80 {
+            let day = |at: usize| FIRST_DAY + (at as u64 * step_us / DAY_US) as i32;
+            // Valuations come first: those of today are used, whatever the day.
+            let at = chance.below(events.len() - valuations().len()) + valuations().len();
+            // Often the last day of a month, which journals by area tell apart.
+            let whole_month = chance.one_in(2);
+            let asked = Period::of(Date(day(at)), if whole_month { Grain::Month } else { Grain::Day }).span().end;
+            let so_far = (0..events.len()).take_while(|at| day(*at) <= asked.0).count();
+            let as_of = match chance.below(3) {
+                // The same by a sequence, or one that may lie within a day.
+                0 if number % 2 == 0 => AsOf::Sequence(entries(&folded_every(step_us, &events[..=at])) - 1),
+                _ => AsOf::Recorded(asked),
+            };
+            let so_far = if as_of == AsOf::Recorded(asked) { so_far } else { at + 1 };
+            let question = Question { as_of: Some(as_of), ..chance.question_of_a_point() };
+            let place = format!("AGGREGATE_SEED={seed}, every {step_us} us, question {number}: {question:?}");
+            compare_plans(&rows, &Recount::new(&events[..so_far]), &question, &place, compared);
+        }
+    }
+}
+
+const HOUR_US: u64 = DAY_US / 24;
+
+/// Every plan that is exact for a question, the chosen one too, gives what the recount gives.
+fn compare_plans(rows: &Memory, recount: &Recount, question: &Question, place: &str, compared: &mut Compared) {
+    let (groups, total) = recount.answer(question);
+    let asked = ask(rows, COUNCIL, question).unwrap();
+    let mut plans = vec![plan(&asked)];
+    for quantities in [Source::Months, Source::Days, Source::Areas, Source::AreaJournal, Source::Entries] {
+        for actors in [Actors::Years, Actors::Months, Actors::Lines] {
+            if asked.is_exact_by(quantities) && asked.has_actors_in(actors) {
+                plans.push(Plan { quantities, actors });
+            }
+        }
+    }
+    for plan in plans {
+        let mut answer = asked.answer(plan).unwrap();
+        answer.attach_residents().unwrap();
+        assert_eq!(answer.total, total, "{plan:?}, {place}");
+        for group in &answer.groups {
+            assert_eq!(Some(group), groups.get(&group.keys), "{plan:?}, {place}");
+        }
+        let keys: Vec<_> = answer.groups.iter().map(|group| group.keys.clone()).collect();
+        assert_eq!(keys, groups.keys().cloned().collect::<Vec<_>>(), "{plan:?}, {place}");
+        *compared.entry(format!("{plan:?}")).or_default() += 1;
+        joined(&answer).into_iter().for_each(|what| *compared.entry(what.to_owned()).or_default() += 1);
+    }
+}
+
+fn check_denominator(rows: &Memory, question: &Question, place: &str) {
     let answer = aggregate(rows, COUNCIL, question).unwrap();
     let published = valuations();
     let used = answer.valuation.map(|used| (used.id, used.version));
@@ -337,4 +371,19 @@ fn every_plan_gives_what_a_recount_gives() {
             assert_eq!((plans, compared.len() - plans), (15, 8), "{compared:?}");
         }
     }
+}
+
+#[test]
+fn every_plan_as_of_a_day_gives_what_a_recount_of_its_events_gives() {
+    let mut compared = Compared::new();
+    let seeds = match std::env::var("AGGREGATE_SEED") {
+        Ok(seed) => vec![seed.parse().expect("a number")],
+        Err(_) => (1..=4).collect(),
+    };
+    let all = seeds.len() > 1;
+    seeds.into_iter().for_each(|seed| compare_as_of(seed, &mut compared));
+    // Both journals and the entries came to be compared often; where the point is the end of the book, so did the rest.
+    let lines = |quantities: Source| compared.get(&format!("{:?}", Plan { quantities, actors: Actors::Lines })).copied().unwrap_or_default();
+    let counts = [Source::Days, Source::AreaJournal, Source::Entries].map(lines);
+    assert!(!all || counts.iter().all(|count| *count > 200), "{compared:?}");
 }
