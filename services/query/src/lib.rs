@@ -13,6 +13,7 @@ mod books;
 mod change;
 mod check;
 mod front;
+mod kept;
 mod labels;
 mod page;
 mod question;

@@ -99,6 +99,11 @@ impl Question {
         self.after.as_deref()
     }
 
+    /// Positions that it waits for.
+    pub fn at_least(&self) -> &[String] {
+        &self.request.at_least
+    }
+
     /// What binds page tokens to it.
     pub fn digest(&self) -> [u8; DIGEST] {
         self.digest

@@ -98,6 +98,25 @@ async fn pages_follow_each_other() {
 }
 
 #[tokio::test]
+async fn pages_of_an_answer_are_computed_once() {
+    let fake = Fake::default();
+    let ids = ["a", "b", "c"];
+    fake.answer("E09000001", ids.map(|id| by_service(id, 1, 1)).to_vec(), exchanges(vec![], 3, 3));
+    let server = server(&fake);
+    let ask = async |question: &QueryValueRequest| server.query_value(Request::new(question.clone())).await.unwrap().into_inner();
+    let mut question = QueryValueRequest { page_size: 1, ..question() };
+    question.page_token = ask(&question).await.next_page_token;
+    // What is recorded meanwhile is in no page of this answer.
+    fake.answer("E09000001", vec![by_service("z", 1, 1)], exchanges(vec![], 1, 1));
+    question.page_token = ask(&question).await.next_page_token;
+    let last = ask(&question).await;
+    assert_eq!((last.rows[0].keys[0].value.as_str(), last.next_page_token.as_str()), ("c", ""));
+    assert_eq!(fake.asked.lock().unwrap().len(), 1);
+    question.page_token = String::new();
+    assert_eq!(ask(&question).await.rows[0].keys[0].value, "z", "asked anew it is another answer");
+}
+
+#[tokio::test]
 async fn names_are_read_once_while_the_book_stands_still() {
     let fake = Fake::default();
     fake.answer("E09000001", vec![by_service("a", 1, 1)], exchanges(vec![], 1, 1));
