@@ -12,17 +12,24 @@
 //! was asked, those groups have one key more, their unit, so that they can be told from the others. Exchanges count at their home, whose
 //! unit is a month or larger, and by the same rules.
 
+mod budgets;
 mod cells;
+mod classes;
+mod concentration;
 mod entries;
 mod exchanges;
 mod finish;
 mod group;
+mod live;
 mod measures;
 mod participants;
+mod retention;
 mod scope;
 mod source;
 mod sums;
+mod taking_part;
 mod walk;
+mod willingness;
 
 use crate::bytes::Corrupt;
 use crate::date::Date;
@@ -92,6 +99,8 @@ pub struct Question {
     pub one_sided_older_than_days: u32,
     /// The day from which ages are counted.
     pub today: Option<Date>,
+    /// Id of the indicator that says how many support what is pledged; none: nothing is said of support.
+    pub support_indicator: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -114,6 +123,17 @@ pub enum Error<E> {
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// The council has defined no such indicator.
+    #[error("the council has not defined the indicator {id}{}", nearest.as_ref().map(|nearest| format!("; the nearest name is {nearest}")).unwrap_or_default())]
+    UnknownIndicator {
+        /// Its id.
+        id: String,
+        /// The defined one whose id takes the fewest changes of a letter to reach; none: it has defined none.
+        nearest: Option<String>,
+    },
+    /// Actors' amounts have too many different values.
+    #[error("{0}: ask for a smaller scope, or for fewer groups")]
+    TooManyAmounts(metrics::TooManyAmounts),
 }
 
 /// Turns a failure of reading rows into an answer's.
@@ -154,7 +174,9 @@ fn ask<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question) -> Re
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
     // Any metric of whole exchanges stands for all of them.
     let whole = metrics::ALL.iter().filter(|metric| metric.needs.exchanges).take(usize::from(question.needs.exchanges));
-    let mut wrong = metrics::check(&whole.collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
+    let bound = whole.chain(taking_part::bound(question.needs.taking_part)).collect::<Vec<_>>();
+    let mut wrong = metrics::check(&bound, &question.group_by, &question.filters.used(), true);
+    wrong.extend(metrics::whole_months(&bound, question.filters.start, question.filters.end));
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }

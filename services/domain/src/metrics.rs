@@ -4,17 +4,23 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod asking;
 mod decimal;
 mod figures;
 pub(crate) mod merge;
 mod partial;
 mod registry;
+mod taking_part;
 
+pub use asking::{TooManyAmounts, whole_months};
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
+pub use taking_part::{
+    AMOUNTS_MAX, AmountsPartial, BudgetPartial, PledgedPartial, RetentionPartial, TakingPart, TakingPartNeeds, WillingnessPartial,
+};
 
 use crate::event::Invalid;
 
@@ -33,6 +39,8 @@ pub struct Needs {
     pub participants: bool,
     /// A valuation must be named.
     pub valuation: bool,
+    /// What of [`Partial::taking_part`].
+    pub taking_part: TakingPartNeeds,
 }
 
 impl Needs {
@@ -45,6 +53,7 @@ impl Needs {
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
+            taking_part: self.taking_part.and(other.taking_part),
         }
     }
 }
@@ -131,7 +140,7 @@ pub fn find(name: &str) -> Result<&'static Metric, Unknown> {
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (index, letter) in a.chars().take(64).enumerate() {
@@ -162,17 +171,18 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {HOMES}", metric.name, dimension.name())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), asking::why(metric))));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {HOMES}", metric.name)));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, asking::why(metric))));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
         wrong.push(Invalid::new("valuation", format!("is required: {} is in money", metric.name)));
     }
+    wrong.extend(asking::by_month(metrics, group_by));
     wrong
 }
 

@@ -2,6 +2,7 @@
 
 use crate::check::Check;
 use crate::page::{self, DIGEST};
+use crate::taking_part;
 use tandem_domain::event::Invalid;
 use tandem_domain::metrics::{self, Dimension, Filter, GroupKey, Metric};
 use tandem_proto::internal::v1::AggregateRequest;
@@ -45,6 +46,7 @@ impl Question {
         together.into_iter().for_each(|about| check.wrong(about.field, about.description));
         check_valuation(&mut check, &request);
         check_age(&mut check, &request);
+        taking_part::check(&mut check, &request, &metrics);
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -118,6 +120,7 @@ impl Question {
             ..AggregateRequest::default()
         };
         want(&mut request, metrics::needs(self.metrics.iter().copied()));
+        taking_part::name_indicator(&mut request, &self.request);
         request
     }
 }

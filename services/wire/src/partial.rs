@@ -2,6 +2,7 @@
 //! are integers. Both ends are of one release, so what does not convert is our own fault.
 
 use crate::status::Failure;
+use crate::taking_part;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
     Amount, Answer, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, SidePartial, ValuationUsed,
@@ -16,6 +17,7 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
+    taking_part::want(request, needs.taking_part);
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -88,17 +90,17 @@ pub fn to_definition(metric: &Metric, currency: &str) -> v1::MetricDefinition {
     }
 }
 
-fn strange(what: &str) -> Failure {
+pub(crate) fn strange(what: &str) -> Failure {
     Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|_| strange("a number that is none"))
 }
 
 /// What one group adds up to, as a message.
 pub fn to_partial(partial: Partial) -> internal::Partial {
-    internal::Partial {
+    let message = internal::Partial {
         keys: partial.keys.into_iter().map(to_key).collect(),
         measures: partial.measures.into_iter().map(to_measure).collect(),
         citizen: Some(to_side(partial.citizen)),
@@ -107,11 +109,14 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
-    }
+        ..internal::Partial::default()
+    };
+    taking_part::put(partial.taking_part, message)
 }
 
 /// What one group adds up to, from a message. Parts that were not asked for may be unset.
-pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
+pub fn from_partial(mut partial: internal::Partial) -> Result<Partial, Failure> {
+    let taking_part = taking_part::take(&mut partial)?;
     let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
     Ok(Partial {
         keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
@@ -122,6 +127,7 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        taking_part,
     })
 }
 
@@ -169,7 +175,7 @@ fn from_measure(measure: internal::MeasurePartial) -> Result<MeasurePartial, Fai
     })
 }
 
-fn to_side(side: SidePartial) -> internal::SidePartial {
+pub(crate) fn to_side(side: SidePartial) -> internal::SidePartial {
     internal::SidePartial {
         value: to_amount(side.value),
         matched_value: to_amount(side.matched_value),
@@ -182,7 +188,7 @@ fn to_side(side: SidePartial) -> internal::SidePartial {
     }
 }
 
-fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
+pub(crate) fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
     Ok(SidePartial {
         value: from_amount(side.value)?,
         matched_value: from_amount(side.matched_value)?,
@@ -281,7 +287,17 @@ mod tests {
             unpriced_measures: vec!["c".into()],
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
-        Partial { keys, measures: vec![measure], citizen, state, exchanges, participants: 13, contributions: 15, contributions_with_actor: 14 }
+        Partial {
+            keys,
+            measures: vec![measure],
+            citizen,
+            state,
+            exchanges,
+            participants: 13,
+            contributions: 15,
+            contributions_with_actor: 14,
+            taking_part: taking_part::tests::full(),
+        }
     }
 
     #[test]
@@ -318,6 +334,7 @@ mod tests {
             let mut request = internal::AggregateRequest::default();
             want(&mut request, metric.needs);
             let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            let wants = wants || request.want_willingness.is_some();
             assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
         }
         assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");

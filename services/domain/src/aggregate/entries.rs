@@ -15,7 +15,7 @@ use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Entries read at once.
-const BATCH: u64 = 4_096;
+pub(super) const BATCH: u64 = 4_096;
 
 /// An entry in scope.
 struct Found {
@@ -31,7 +31,7 @@ struct Found {
 }
 
 /// Numbers of names, looked up as they are met.
-type Numbers = FxHashMap<(u8, String), u32>;
+pub(super) type Numbers = FxHashMap<(u8, String), u32>;
 
 impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
@@ -79,7 +79,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Sequences of a batch that a row marks.
-    fn marked(
+    pub(super) fn marked(
         &self,
         table: Table,
         batch: &std::ops::Range<u64>,
@@ -96,7 +96,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Visits the rows of a batch, of a table whose keys are sequences.
-    fn scan_sequences(
+    pub(super) fn scan_sequences(
         &self,
         table: Table,
         batch: &std::ops::Range<u64>,
@@ -150,7 +150,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// The number of a name that an entry with effect has.
-    fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
+    pub(super) fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
         let name = (kind as u8, text.to_owned());
         if let Some(number) = numbers.get(&name) {
             return Ok(*number);
@@ -165,7 +165,11 @@ impl<R: Rows> Asked<'_, R> {
 
     /// Which of the entries' exchanges are two-sided now.
     fn two_sided(&self, found: &[Found]) -> Result<FxHashSet<String>, Error<R::Error>> {
-        let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
+        self.two_sided_among(found.iter().filter_map(|entry| entry.exchange.as_ref()).collect())
+    }
+
+    /// Which of these exchanges are two-sided now.
+    pub(super) fn two_sided_among(&self, mut ids: Vec<&String>) -> Result<FxHashSet<String>, Error<R::Error>> {
         ids.sort_unstable();
         ids.dedup();
         let key = |id: &&String| {
@@ -186,7 +190,7 @@ impl<R: Rows> Asked<'_, R> {
 }
 
 /// The facts of an archived record; empty if it cannot be read, as the fold takes it.
-fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
+pub(super) fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
     let (_, record) = read_entry(row)?;
     Ok(Record::decode(record).map_or(&[], |record| record.parts.facts))
 }

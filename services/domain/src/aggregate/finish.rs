@@ -5,6 +5,7 @@ use super::group::{Group, Grouping};
 use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
+use super::taking_part::TakingPartByGroup;
 use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
@@ -31,6 +32,7 @@ impl<R: Rows> Asked<'_, R> {
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
         }
+        all.taking_part = self.taking_part(&grouping, &plan, &all.totals)?;
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -106,6 +108,7 @@ struct Parts {
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     actors: ActorsByGroup,
+    taking_part: TakingPartByGroup,
 }
 
 impl Parts {
@@ -113,7 +116,7 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).collect()
+        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().chain(self.taking_part.keys()).copied().flatten()).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -133,7 +136,8 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
-        Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }
+        let taking_part = self.taking_part.remove(&group).unwrap_or_default();
+        Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor, taking_part }
     }
 }
 

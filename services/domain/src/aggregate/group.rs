@@ -58,6 +58,13 @@ impl Grouping {
         Self { has, grain: group_by.iter().find_map(|dimension| dimension.grain()) }
     }
 
+    /// This and one dimension more.
+    pub fn and(&self, dimension: Dimension) -> Self {
+        let mut finer = self.clone();
+        finer.has[dimension as usize] = true;
+        finer
+    }
+
     pub fn has(&self, dimension: Dimension) -> bool {
         self.has[dimension as usize]
     }

@@ -4,4 +4,5 @@ mod history;
 mod plans;
 mod random;
 mod recount;
+mod taking_part;
 mod worked;

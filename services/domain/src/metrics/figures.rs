@@ -1,5 +1,7 @@
 //! Final figures from what a group adds up to.
 
+pub(super) mod taking_part;
+
 use super::decimal::{ratio, rounded};
 use super::merge::union;
 use super::partial::{Amount, MeasurePartial, Partial, SidePartial};

@@ -1,5 +1,6 @@
 //! The results of several councils become one, exactly.
 
+use super::asking::TooManyAmounts;
 use super::partial::{Amount, Answer, ExchangePartial, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 use std::collections::BTreeMap;
 
@@ -12,6 +13,12 @@ pub enum Mismatch {
     /// A sum does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// The councils count an indicator of this name differently.
+    #[error("the councils count the indicator in different units, {0} and {1}: ask by council")]
+    Indicators(String, String),
+    /// So many different amounts of actors are not held at once.
+    #[error("{0}: ask for a smaller scope, or each council by itself")]
+    TooManyAmounts(TooManyAmounts),
 }
 
 impl Answer {
@@ -23,6 +30,12 @@ impl Answer {
                 None => "none".into(),
             };
             return Err(Mismatch::Valuations(name(&self.valuation), name(&other.valuation)));
+        }
+        if let (Some(ours), Some(theirs)) = (self.total.taking_part.willingness.counted_in(), other.total.taking_part.willingness.counted_in())
+            && ours != theirs
+        {
+            let name = |(unit, places): (&str, u8)| format!("{unit} with {places} decimal places");
+            return Err(Mismatch::Indicators(name(ours), name(theirs)));
         }
         let common = least_common_multiple(self.denominator, other.denominator).ok_or(Mismatch::Overflow)?;
         self.rescale(common).ok_or(Mismatch::Overflow)?;
@@ -36,7 +49,7 @@ impl Answer {
             }
         }
         self.groups = groups.into_values().collect();
-        Ok(())
+        TooManyAmounts::check(self.groups.iter().map(|group| group.taking_part.distinct_amounts())).map_err(Mismatch::TooManyAmounts)
     }
 
     /// Puts all amounts into units of 1 ÷ `denominator`, a multiple of the present one.
@@ -69,10 +82,11 @@ impl Partial {
         self.participants += other.participants;
         self.contributions += other.contributions;
         self.contributions_with_actor += other.contributions_with_actor;
-        Some(())
+        self.taking_part.add(other.taking_part)
     }
 
     fn rescale(&mut self, factor: i128) -> Option<()> {
+        self.taking_part.rescale(factor)?;
         let exchanges = &mut self.exchanges;
         let of_exchanges =
             [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];

@@ -1,5 +1,6 @@
 //! What a question adds up to in one council before anything is rounded, and how the results of several councils become one.
 
+use super::taking_part::TakingPart;
 use crate::date::Grain;
 use crate::event::Side;
 
@@ -211,6 +212,8 @@ pub struct Partial {
     pub contributions: u64,
     /// Live contributions in the group that have an actor.
     pub contributions_with_actor: u64,
+    /// Who takes part and how.
+    pub taking_part: TakingPart,
 }
 
 /// The valuation that an answer used.

@@ -13,6 +13,7 @@ use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
 use tandem_proto::v1::{self, Scope};
 use tandem_wire::partial::to_response;
 use tandem_wire::status::Failure;
+use tandem_wire::taking_part::wanted;
 
 /// Rows or reads between two looks at the clock.
 const READS: u32 = 1_024;
@@ -38,6 +39,13 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
         }
+        aggregate::Error::TooManyAmounts(_) => {
+            Failure::Precondition { reason: "TOO_MANY_AMOUNTS", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
+        aggregate::Error::UnknownIndicator { ref id, .. } => {
+            let description = format!("{council}: {error}: `tandem catalogue indicators --council {council}` lists those that it has");
+            Failure::Precondition { reason: "UNKNOWN_INDICATOR", subject: format!("support_indicator {id}"), description }
+        }
     }
 }
 
@@ -60,9 +68,11 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
             valuation: false,
+            taking_part: wanted(request),
         },
         one_sided_older_than_days: request.one_sided_older_than_days,
         today: day("today", &request.today)?,
+        support_indicator: request.want_willingness.clone().filter(|id| !id.is_empty()),
     })
 }
 

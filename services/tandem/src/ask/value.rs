@@ -18,6 +18,8 @@ Examples:
   tandem value --council E09000001 --metric citizen_value,state_value --by service,month \\
       --from 2025-01-01 --to 2025-12-31 --valuation uk-wage-floor
   tandem value --council E09000001 --metric one_sided --older-than-days 30 --json
+  tandem value --council E09000001 --metric participants,retention --by month
+  tandem value --council E09000001 --metric willingness_gap --support-indicator education/willing-to-help
 
 `tandem metrics` lists the metrics, `tandem catalogue valuations` a council's valuations.")]
 pub struct Args {
@@ -62,6 +64,9 @@ pub struct Args {
     /// The day from which that age is counted [default: today]
     #[arg(long, value_name = "DAY")]
     today: Option<String>,
+    /// For willingness_gap: the indicator that says how many support what is pledged
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    support_indicator: String,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -172,6 +177,7 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
         page_token: String::new(),
+        support_indicator: args.support_indicator.clone(),
     })
 }
 

@@ -28,7 +28,7 @@ const MEASURES: [(&str, Side, &str, &str); 10] = [
 ];
 
 /// A splitmix generator: the same seed, the same numbers.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -38,27 +38,27 @@ impl Chance {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    fn one_in(&mut self, bound: usize) -> bool {
+    pub fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
     /// Some of them, perhaps none.
-    fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
+    pub fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
         if !self.one_in(one_in) {
             return Vec::new();
         }
         (0..1 + self.below(2)).map(|_| self.pick(of)).collect()
     }
 
-    fn span(&mut self) -> Span {
+    pub fn span(&mut self) -> Span {
         let first = Date::parse("2024-11-20").unwrap().0;
         let start = Date(first + self.below(260) as i32);
         let days = if self.one_in(4) { self.pick(&[1, 5, 20, 40, 90, 300]) } else { 0 };
@@ -126,7 +126,7 @@ impl Chance {
             exchanges,
             exchange_values: exchanges && self.one_in(2),
             participants: self.one_in(2),
-            valuation: false,
+            ..Needs::default()
         };
         let beyond_homes = [Dimension::Measure, Dimension::Side, Dimension::Day, Dimension::Evidence];
         let mut group_by: Vec<Dimension> = Vec::new();
@@ -155,7 +155,8 @@ impl Chance {
             ValuationAsked { id: id.to_owned(), version }
         });
         let one_sided_older_than_days = self.pick(&[0, 0, 30, 100]);
-        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today: Some(Date(20_240 + self.below(60) as i32)) }
+        let today = Some(Date(20_240 + self.below(60) as i32));
+        Question { filters, group_by, valuation, needs, one_sided_older_than_days, today, ..Question::default() }
     }
 
     /// Open, on the bounds of months, quarters and years, or anywhere.
