@@ -8,4 +8,5 @@ mod fold;
 mod reads;
 mod stop;
 mod stored;
+mod taking_part;
 mod workspace;

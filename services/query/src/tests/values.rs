@@ -149,6 +149,18 @@ async fn what_is_wrong_is_said_with_its_field() {
         (Box::new(|question| question.one_sided_older_than_days = 3), "today", "required"),
         (Box::new(|question| question.today = "tomorrow".into()), "today", "YYYY-MM-DD"),
         (Box::new(|question| question.at_least = vec!["here".into()]), "at_least[0]", "position"),
+        (Box::new(|question| (question.metrics, question.group_by) = (vec!["retention".into()], vec![])), "group_by", "needs MONTH"),
+        (Box::new(|question| question.metrics = vec!["retention".into()]), "group_by", "needs MONTH"),
+        (
+            Box::new(|question| {
+                question.metrics = vec!["retention".into()];
+                question.scope.as_mut().unwrap().period_end = "2025-02-27".into();
+            }),
+            "scope.period_end",
+            "2025-02-28 is",
+        ),
+        (Box::new(|question| question.support_indicator = "willing".into()), "support_indicator", "willingness_gap"),
+        (Box::new(|question| question.support_indicator = "a b".into()), "support_indicator", "1 to 128 bytes"),
         (Box::new(|question| question.page_size = 10_001), "page_size", "limit is 10000"),
         (Box::new(|question| question.page_token = "here".into()), "page_token", "of this question"),
     ];
