@@ -225,7 +225,7 @@ impl Coverage {
     fn word(&self) -> &str {
         match self.of.as_str() {
             "entries with an actor and a price" => "with both",
-            "entries in a month, with an actor" => "in a month, with an actor",
+            "entries in a month, with an actor" => "known",
             "contributions that name a pledge and are of its measure" => "of its measure",
             "entries of individual budgets of which it is known who chose" => "known",
             of if of.ends_with("price") || of.ends_with("priced") => "priced",

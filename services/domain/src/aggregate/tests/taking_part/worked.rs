@@ -107,6 +107,19 @@ fn who_came_back() {
 }
 
 #[test]
+fn whoever_gave_in_a_quarter_that_ended_before_is_not_new() {
+    let of = |when: &str| {
+        let deeds = [gives(1, "cat", 5, "help", when), gives(2, "cat", 5, "help", "2025-01-31")];
+        let answer = aggregate(&folded(&deeds, "%", 2), COUNCIL, &question("retention", &[Dimension::Month], false)).unwrap();
+        lines("retention", &answer, &answer.total)[1].clone()
+    };
+    // The quarter ends the day before January begins; the year 2025 does not, and "ever" never does.
+    assert_eq!(of("2024-10-01..2024-12-31"), "new 0 {actor}, 1 of 2");
+    assert_eq!(of("2025-01-01..2025-12-31"), "new 1 {actor}, 1 of 2");
+    assert_eq!(of("2019-10-01..2020-12-31"), "new 1 {actor}, 1 of 2");
+}
+
+#[test]
 fn how_unequally_they_gave() {
     let deeds = [
         gives(1, "ana", 10, "help", "2025-03-03"),
