@@ -17,21 +17,28 @@
 
 mod areas;
 mod as_of;
+mod budgets;
 mod cells;
 mod change;
+mod classes;
 mod compare;
+mod concentration;
 mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
 mod group;
+mod live;
 mod measures;
 mod outcomes;
 mod participants;
+mod retention;
 mod scope;
 mod source;
 mod sums;
+mod taking_part;
 mod walk;
+mod willingness;
 
 use crate::bytes::Corrupt;
 use crate::date::Date;
@@ -129,6 +136,8 @@ pub struct Question {
     pub as_of: Option<AsOf>,
     /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
     pub area_vintage: Option<String>,
+    /// Id of the indicator that says how many support what is pledged; none: nothing is said of support.
+    pub support_indicator: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -178,6 +187,9 @@ pub enum Error<E> {
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// Actors' amounts have too many different values.
+    #[error("{0}: ask for a smaller scope, or for fewer groups")]
+    TooManyAmounts(metrics::TooManyAmounts),
 }
 
 /// Indicators that an error names.
@@ -261,8 +273,10 @@ fn check(question: &Question) -> Result<(), Vec<Invalid>> {
     let needs = question.needs;
     let mut stands: Vec<_> = one(needs.exchanges, |needs| needs.exchanges).chain(one(needs.outcomes, |needs| needs.outcomes)).collect();
     stands.extend(one(needs.observations, |needs| needs.observations).chain(one(needs.deciles, |needs| needs.deciles)));
+    stands.extend(taking_part::bound(needs.taking_part));
     let mut wrong = metrics::check(&stands, &question.group_by, &question.filters.used(), true);
     wrong.extend(metrics::check_comparison(&stands, &question.group_by, &compared(question)));
+    wrong.extend(metrics::whole_months(&stands, question.filters.start, question.filters.end));
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }

@@ -4,6 +4,7 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod asking;
 mod association;
 mod change;
 mod comparison;
@@ -17,7 +18,9 @@ mod outcomes;
 mod partial;
 mod registry;
 mod residents;
+mod taking_part;
 
+pub use asking::{TooManyAmounts, whole_months};
 pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
 pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison, check_explained};
 pub use currency::minor_places;
@@ -28,6 +31,9 @@ pub use outcomes::{IndicatorUsed, Observation, OutcomePartial};
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
 pub use residents::{DECILES, DecilePartial, Residents, ResidentsPartial};
+pub use taking_part::{
+    AMOUNTS_MAX, AmountsPartial, BudgetPartial, PledgedPartial, RetentionPartial, TakingPart, TakingPartNeeds, WillingnessPartial,
+};
 
 use crate::event::Invalid;
 
@@ -56,6 +62,8 @@ pub struct Needs {
     pub residents: bool,
     /// [`Partial::deciles`].
     pub deciles: bool,
+    /// What of [`Partial::taking_part`].
+    pub taking_part: TakingPartNeeds,
 }
 
 impl Needs {
@@ -73,6 +81,7 @@ impl Needs {
             comparison: self.comparison || other.comparison,
             residents: self.residents || other.residents,
             deciles: self.deciles || other.deciles,
+            taking_part: self.taking_part.and(other.taking_part),
         }
     }
 
@@ -88,6 +97,8 @@ impl Needs {
             Self { valuation: true, ..none() },
             // A comparison of what can be answered so asks the same of an earlier period.
             Self { comparison: true, ..none() },
+            // Grades come from the same rows as all quantities; what else says who takes part, from what holds now.
+            Self { taking_part: TakingPartNeeds { grades: true, ..TakingPartNeeds::default() }, ..none() },
         ];
         let known = known.into_iter().fold(none(), Self::and);
         self.and(known) == known
@@ -151,15 +162,6 @@ impl Metric {
         if self.unit == MINOR { format!("{currency}{MINOR}") } else { self.unit.into() }
     }
 
-    /// Why it may not be grouped or narrowed by everything.
-    fn why_not(&self) -> &'static str {
-        match self.needs {
-            Needs { deciles: true, .. } => DECILES_COMPARED,
-            Needs { outcomes: true, .. } => OUTCOMES,
-            _ => HOMES,
-        }
-    }
-
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
         match &partial.earlier {
@@ -193,7 +195,7 @@ pub(crate) fn how_far(name: &str, known: &str) -> (bool, usize) {
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (index, letter) in a.chars().take(64).enumerate() {
@@ -224,24 +226,29 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), metric.why_not())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), asking::why(metric))));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, metric.why_not())));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, asking::why(metric))));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
         wrong.push(Invalid::new("valuation", format!("is required: {} is in money", metric.name)));
     }
+    wrong.extend(asking::by_month(metrics, group_by));
     wrong
 }
 
 /// All that is wrong with asking these metrics as of a point of the book.
 pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
     let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
-    unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
+    unknown
+        .map(|(index, metric)| {
+            Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point: {}", metric.name, asking::why_now(metric)))
+        })
+        .collect()
 }
 
 /// Why a metric that compares deciles is not asked by what has only one.

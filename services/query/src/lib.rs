@@ -18,6 +18,7 @@ mod labels;
 mod page;
 mod question;
 mod server;
+mod taking_part;
 mod upstream;
 mod value;
 mod watch;

@@ -3,6 +3,7 @@
 use crate::as_of;
 use crate::check::Check;
 use crate::page::{self, DIGEST};
+use crate::taking_part;
 use std::collections::BTreeSet;
 use tandem_domain::date::Date;
 use tandem_domain::event::Invalid;
@@ -51,6 +52,7 @@ impl Question {
         check_comparison(&mut check, &request, &scope, &metrics, &dimensions);
         as_of::check(&mut check, &request, &metrics, scope.councils.iter().collect::<BTreeSet<_>>().len());
         check_vintage(&mut check, &request.area_vintage);
+        taking_part::check(&mut check, &request, &metrics);
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -139,6 +141,7 @@ impl Question {
         if let Some(outcomes) = &mut request.outcomes {
             outcomes.indicator.clone_from(&self.request.indicator);
         }
+        taking_part::name_indicator(&mut request, &self.request);
         request
     }
 

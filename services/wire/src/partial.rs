@@ -6,6 +6,7 @@ mod outcomes;
 pub use outcomes::{from_comparison, to_indicator};
 
 use crate::status::Failure;
+use crate::taking_part;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
     Amount, Answer, Coverage, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial,
@@ -24,6 +25,7 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.outcomes = needs.outcomes.then(|| internal::OutcomesWanted { want_observations: needs.observations, ..Default::default() });
     request.want_residents = needs.residents;
     request.want_deciles = needs.deciles;
+    taking_part::want(request, needs.taking_part);
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -107,7 +109,7 @@ pub(crate) fn strange(what: &str) -> Failure {
     Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|_| strange("a number that is none"))
 }
 
@@ -160,7 +162,7 @@ fn from_decile(partial: internal::DecilePartial) -> Result<DecilePartial, Failur
 
 /// What one group adds up to, as a message.
 pub fn to_partial(partial: Partial) -> internal::Partial {
-    internal::Partial {
+    let message = internal::Partial {
         keys: partial.keys.into_iter().map(to_key).collect(),
         measures: partial.measures.into_iter().map(to_measure).collect(),
         citizen: Some(to_side(partial.citizen)),
@@ -173,11 +175,14 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         earlier: partial.earlier.map(|earlier| Box::new(to_partial(*earlier))),
         observations: partial.observations.into_iter().map(outcomes::to_observation).collect(),
         deciles: partial.deciles.into_iter().map(to_decile).collect(),
-    }
+        ..internal::Partial::default()
+    };
+    taking_part::put(partial.taking_part, message)
 }
 
 /// What one group adds up to, from a message. Parts that were not asked for may be unset.
-pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
+pub fn from_partial(mut partial: internal::Partial) -> Result<Partial, Failure> {
+    let taking_part = taking_part::take(&mut partial)?;
     let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
     Ok(Partial {
         keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
@@ -188,6 +193,7 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        taking_part,
         outcome: partial.outcome.map_or(Ok(OutcomePartial::default()), outcomes::from_outcome)?,
         earlier: partial.earlier.map(|earlier| from_partial(*earlier).map(Box::new)).transpose()?,
         observations: partial.observations.into_iter().map(outcomes::from_observation).collect::<Result<_, _>>()?,
@@ -240,7 +246,7 @@ fn from_measure(measure: internal::MeasurePartial) -> Result<MeasurePartial, Fai
     })
 }
 
-fn to_side(side: SidePartial) -> internal::SidePartial {
+pub(crate) fn to_side(side: SidePartial) -> internal::SidePartial {
     internal::SidePartial {
         value: to_amount(side.value),
         matched_value: to_amount(side.matched_value),
@@ -253,7 +259,7 @@ fn to_side(side: SidePartial) -> internal::SidePartial {
     }
 }
 
-fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
+pub(crate) fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
     Ok(SidePartial {
         value: from_amount(side.value)?,
         matched_value: from_amount(side.matched_value)?,
@@ -368,6 +374,7 @@ mod tests {
             earlier: None,
             deciles: vec![decile],
             residents: Residents::default(),
+            taking_part: taking_part::tests::full(),
         }
     }
 
@@ -415,8 +422,8 @@ mod tests {
         for metric in metrics::ALL {
             let mut request = internal::AggregateRequest::default();
             want(&mut request, metric.needs);
-            let wants =
-                request.want_cells || request.want_measures || request.want_exchanges || request.want_participants || request.outcomes.is_some();
+            let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            let wants = wants || request.want_willingness.is_some() || request.outcomes.is_some();
             assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
         }
         assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");

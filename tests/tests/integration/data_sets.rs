@@ -28,8 +28,8 @@ pub fn data() -> Option<PathBuf> {
 }
 
 /// One import and what it should come to.
-struct Import {
-    mapping: String,
+pub struct Import {
+    pub mapping: String,
     files: Vec<String>,
     figures: BTreeMap<String, i64>,
     skipped: BTreeMap<String, i64>,
@@ -48,7 +48,7 @@ pub fn checks() -> BTreeMap<String, i64> {
     numbers(table()["checks"].as_table().unwrap())
 }
 
-fn imports(data: &Path) -> Vec<Import> {
+pub fn imports(data: &Path) -> Vec<Import> {
     let table = table();
     let import = |import: &toml::Value| {
         let import = import.as_table().unwrap();
@@ -64,7 +64,7 @@ fn imports(data: &Path) -> Vec<Import> {
 }
 
 /// Runs `tandem import`, and gives its summary.
-fn import(server: &Server, import: &Import) -> serde_json::Value {
+pub fn import(server: &Server, import: &Import) -> serde_json::Value {
     let (url, rejects) = (format!("http://{}", server.grpc), tempfile::tempdir().unwrap());
     let rejects = rejects.path().join("rejects.csv");
     let mut arguments =

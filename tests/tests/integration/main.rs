@@ -11,4 +11,5 @@ mod outcomes;
 mod reads;
 mod stop;
 mod stored;
+mod taking_part;
 mod workspace;

@@ -2,7 +2,7 @@
 
 use super::{Comparison, Error, Question, answer};
 use crate::date::{Date, Grain, Period};
-use crate::metrics::{Answer, DecilePartial, GroupKey, OutcomePartial, Partial};
+use crate::metrics::{Answer, DecilePartial, GroupKey, OutcomePartial, Partial, TakingPart, WillingnessPartial};
 use crate::tables::Rows;
 use std::collections::BTreeMap;
 
@@ -24,11 +24,15 @@ fn ask<R: Rows>(rows: &R, council: &str, question: &Question, start: Date, end: 
     answer(rows, council, &earlier)
 }
 
-/// Nothing, in an answer about the same indicator and with the same deciles.
+/// Nothing, in an answer about the same indicators and with the same deciles.
 fn nothing(keys: &[GroupKey], now: &Answer) -> Partial {
     let outcome = OutcomePartial { indicator: now.total.outcome.indicator.clone(), ..OutcomePartial::default() };
     let deciles = if now.total.deciles.is_empty() { Vec::new() } else { DecilePartial::all() };
-    Partial { keys: keys.to_vec(), outcome, deciles, ..Partial::default() }
+    let asked = &now.total.taking_part.willingness;
+    let (support_unit, support_places) = (asked.support_unit.clone(), asked.support_places);
+    let willingness = WillingnessPartial { support_unit, support_places, ..WillingnessPartial::default() };
+    let taking_part = TakingPart { willingness, ..TakingPart::default() };
+    Partial { keys: keys.to_vec(), outcome, deciles, taking_part, ..Partial::default() }
 }
 
 /// Groups of the same keys belong together. One that only the earlier period has comes too, with nothing in this period.

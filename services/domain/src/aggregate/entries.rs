@@ -16,7 +16,7 @@ use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Entries read at once.
-const BATCH: u64 = 4_096;
+pub(super) const BATCH: u64 = 4_096;
 
 /// An entry in scope.
 pub(super) struct Found {
@@ -34,11 +34,11 @@ pub(super) struct Found {
 }
 
 /// Numbers of names, looked up as they are met.
-type Numbers = FxHashMap<(u8, String), u32>;
+pub(super) type Numbers = FxHashMap<(u8, String), u32>;
 
 /// Whether exchanges with pages of their own were two-sided at the point asked for. Their entries lie in many batches, and each has so many
 /// that remembering costs little.
-type LargeExchanges = FxHashMap<String, bool>;
+pub(super) type LargeExchanges = FxHashMap<String, bool>;
 
 impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
@@ -162,7 +162,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// The number of a name that an entry with effect has.
-    fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
+    pub(super) fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
         let name = (kind as u8, text.to_owned());
         if let Some(number) = numbers.get(&name) {
             return Ok(*number);
@@ -177,7 +177,16 @@ impl<R: Rows> Asked<'_, R> {
 
     /// Which of the entries' exchanges are two-sided, as of the point asked for.
     fn two_sided(&self, found: &[Found], counted: Option<Counted<'_>>, large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
-        let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
+        self.two_sided_among(found.iter().filter_map(|entry| entry.exchange.as_ref()).collect(), counted, large)
+    }
+
+    /// Which of these exchanges are two-sided, as of the point asked for.
+    pub(super) fn two_sided_among(
+        &self,
+        mut ids: Vec<&String>,
+        counted: Option<Counted<'_>>,
+        large: &mut LargeExchanges,
+    ) -> Result<FxHashSet<String>, Error<R::Error>> {
         ids.sort_unstable();
         ids.dedup();
         let key = |id: &&String| {
@@ -214,7 +223,7 @@ impl<R: Rows> Asked<'_, R> {
 }
 
 /// The facts of an archived record; empty if it cannot be read, as the fold takes it.
-fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
+pub(super) fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
     let (_, record) = read_entry(row)?;
     Ok(Record::decode(record).map_or(&[], |record| record.parts.facts))
 }

@@ -8,6 +8,7 @@ use super::outcomes::{ObservationsByGroup, OutcomesByGroup};
 use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
+use super::taking_part::TakingPartByGroup;
 use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
@@ -48,6 +49,7 @@ impl<R: Rows> Asked<'_, R> {
             all.needs_deciles = true;
             all.deciles = self.deciles(&grouping, plan.quantities)?;
         }
+        all.taking_part = self.taking_part(&grouping, &plan, &all.totals)?;
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -132,6 +134,7 @@ struct Parts {
     indicator: Option<IndicatorUsed>,
     needs_deciles: bool,
     deciles: DecilesByGroup,
+    taking_part: TakingPartByGroup,
 }
 
 impl Parts {
@@ -139,8 +142,8 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        let outcomes = self.outcomes.keys().copied();
-        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).chain(outcomes).collect()
+        let (outcomes, actors) = (self.outcomes.keys().copied(), self.actors.keys().chain(self.taking_part.keys()));
+        totals.chain(self.exchanges.keys().copied()).chain(actors.copied().flatten()).chain(outcomes).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -160,6 +163,7 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
+        let taking_part = self.taking_part.remove(&group).unwrap_or_default();
         let outcome = match group {
             Some(group) => self.outcomes.remove(&group).unwrap_or_default(),
             None => std::mem::take(&mut self.all_outcomes),
@@ -182,6 +186,7 @@ impl Parts {
             earlier: None,
             deciles,
             residents: Residents::default(),
+            taking_part,
         }
     }
 }

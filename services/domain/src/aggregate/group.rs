@@ -80,6 +80,13 @@ impl Grouping {
         Self { areas: Some(areas.clone()), by_counted_decile: true, ..self.clone() }
     }
 
+    /// This and one dimension more.
+    pub fn and(&self, dimension: Dimension) -> Self {
+        let mut finer = self.clone();
+        finer.has[dimension as usize] = true;
+        finer
+    }
+
     pub fn has(&self, dimension: Dimension) -> bool {
         self.has[dimension as usize]
     }

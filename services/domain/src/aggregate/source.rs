@@ -64,7 +64,7 @@ impl<R: Rows> Asked<'_, R> {
         let grouping = Grouping::new(&self.question.group_by);
         let by_area = grouping.by_area() || self.question.needs.deciles || !self.scope.areas().are_all();
         let by_day = grouping.has(Dimension::Day) || !self.scope.is_bounded_by(Grain::Month);
-        let by_evidence = grouping.has(Dimension::Evidence) || self.scope.narrows_evidence();
+        let by_evidence = grouping.has(Dimension::Evidence) || self.scope.narrows_evidence() || self.question.needs.taking_part.grades;
         is_known_then
             && match source {
                 Source::Months => !by_area && !by_day,

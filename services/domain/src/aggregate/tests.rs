@@ -12,5 +12,6 @@ mod random;
 mod random_outcomes;
 mod recount;
 mod recount_outcomes;
+mod taking_part;
 mod worked;
 mod worked_outcomes;

@@ -4,6 +4,7 @@ use super::exact::Exact;
 use super::figures::{Coverage, Figure, Money};
 use super::partial::{Dimension, MeasurePartial, Partial};
 use super::residents::DecilePartial;
+use super::taking_part::{TakingPart, WillingnessPartial};
 use super::{Metric, outcomes};
 use crate::date::{Date, Grain, Period};
 use crate::event::Invalid;
@@ -193,7 +194,10 @@ impl Partial {
         let nothing = |decile: &DecilePartial| DecilePartial { decile: decile.decile, residents: decile.residents, ..DecilePartial::default() };
         let deciles = self.deciles.iter().map(nothing).collect();
         let (keys, earlier, residents) = (self.keys.clone(), self.earlier.clone(), self.residents);
-        *self == Self { keys, outcome, earlier, deciles, residents, ..Self::default() }
+        let WillingnessPartial { support_unit, support_places, .. } = self.taking_part.willingness.clone();
+        let willingness = WillingnessPartial { support_unit, support_places, ..WillingnessPartial::default() };
+        let taking_part = TakingPart { willingness, ..TakingPart::default() };
+        *self == Self { keys, outcome, earlier, deciles, residents, taking_part, ..Self::default() }
     }
 }
 

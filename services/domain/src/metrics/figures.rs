@@ -1,5 +1,7 @@
 //! Final figures from what a group adds up to.
 
+pub(super) mod taking_part;
+
 use super::comparison::EarlierFigure;
 use super::decimal::{ratio, rounded};
 use super::exact::Exact;

@@ -1,5 +1,6 @@
 //! The results of several councils become one, exactly.
 
+use super::asking::TooManyAmounts;
 use super::partial::{Amount, Answer, ExchangePartial, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 use super::residents::{DecilePartial, add_deciles};
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ pub enum Mismatch {
     /// A sum does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// So many different amounts of actors are not held at once.
+    #[error("{0}: ask for a smaller scope, or each council by itself")]
+    TooManyAmounts(TooManyAmounts),
 }
 
 impl Answer {
@@ -33,6 +37,12 @@ impl Answer {
         {
             return Err(Mismatch::Indicators(own.to_string(), others.to_string()));
         }
+        if let (Some(ours), Some(theirs)) = (self.total.taking_part.willingness.counted_in(), other.total.taking_part.willingness.counted_in())
+            && ours != theirs
+        {
+            let name = |(unit, places): (&str, u8)| format!("{unit} with {places} decimal places");
+            return Err(Mismatch::Indicators(name(ours), name(theirs)));
+        }
         let common = least_common_multiple(self.denominator, other.denominator).ok_or(Mismatch::Overflow)?;
         self.rescale(common).ok_or(Mismatch::Overflow)?;
         other.rescale(common).ok_or(Mismatch::Overflow)?;
@@ -49,7 +59,7 @@ impl Answer {
         self.area_vintages.extend(other.area_vintages);
         self.area_vintages.sort_unstable();
         self.area_vintages.dedup();
-        Ok(())
+        TooManyAmounts::check(self.groups.iter().map(Partial::distinct_amounts)).map_err(Mismatch::TooManyAmounts)
     }
 
     /// Puts all amounts into units of 1 ÷ `denominator`, a multiple of the present one.
@@ -89,12 +99,19 @@ impl Partial {
             (none @ None, other) => *none = other,
             (Some(_), None) => {}
         }
-        add_deciles(&mut self.deciles, other.deciles)
+        add_deciles(&mut self.deciles, other.deciles)?;
+        self.taking_part.add(other.taking_part)
+    }
+
+    /// How many distinct amounts of actors it holds, those of the earlier period too.
+    fn distinct_amounts(&self) -> usize {
+        self.taking_part.distinct_amounts() + self.earlier.as_deref().map_or(0, Self::distinct_amounts)
     }
 
     fn rescale(&mut self, factor: i128) -> Option<()> {
         self.earlier.iter_mut().try_for_each(|earlier| earlier.rescale(factor))?;
         self.observations.iter_mut().try_for_each(|observation| observation.rescale(factor))?;
+        self.taking_part.rescale(factor)?;
         let exchanges = &mut self.exchanges;
         let of_exchanges =
             [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];

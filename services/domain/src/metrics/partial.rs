@@ -2,6 +2,7 @@
 
 use super::outcomes::{Observation, OutcomePartial};
 use super::residents::{DecilePartial, Residents, ResidentsPartial};
+use super::taking_part::TakingPart;
 use crate::date::Grain;
 use crate::event::Side;
 
@@ -241,6 +242,8 @@ pub struct Partial {
     pub deciles: Vec<DecilePartial>,
     /// Who lives in the group's areas: filled by [`Answer::attach_residents`].
     pub residents: Residents,
+    /// Who takes part and how.
+    pub taking_part: TakingPart,
 }
 
 /// The valuation that an answer used.

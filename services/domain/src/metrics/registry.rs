@@ -1,6 +1,7 @@
 //! Every metric, once.
 
-use super::{Dimension, Filter, MINOR, Metric, Needs, association, equity, figures, outcomes};
+use super::figures::taking_part;
+use super::{Dimension, Filter, MINOR, Metric, Needs, TakingPartNeeds, association, equity, figures, outcomes};
 
 const ANYTHING: &[Dimension] = &Dimension::ALL;
 const HOME: &[Dimension] = &[
@@ -33,6 +34,12 @@ const HOME_FILTER: &[Filter] = &[Filter::Services, Filter::Areas, Filter::Period
 const OBSERVED: &[Dimension] =
     &[Dimension::Council, Dimension::Service, Dimension::Area, Dimension::Day, Dimension::Month, Dimension::Quarter, Dimension::Year];
 
+const MONTHLY: &[Dimension] = &[Dimension::Council, Dimension::Service, Dimension::Month];
+const MONTHLY_FILTER: &[Filter] = &[Filter::Services, Filter::Period];
+const PLEDGED: &[Dimension] = HOME;
+const PLEDGED_FILTER: &[Filter] = &[Filter::Services, Filter::Measures, Filter::Areas, Filter::Period];
+
+const NO_PART: TakingPartNeeds = TakingPartNeeds { retention: false, amounts: false, grades: false, control: false, willingness: false };
 const NOTHING: Needs = Needs {
     cells: false,
     measures: false,
@@ -45,6 +52,7 @@ const NOTHING: Needs = Needs {
     comparison: false,
     residents: false,
     deciles: false,
+    taking_part: NO_PART,
 };
 const CELLS: Needs = Needs { cells: true, ..NOTHING };
 const MEASURES: Needs = Needs { measures: true, ..NOTHING };
@@ -58,6 +66,11 @@ const OUTCOMES_AND_VALUE: Needs = Needs { outcomes: true, comparison: true, ..VA
 const OBSERVATIONS: Needs = Needs { outcomes: true, observations: true, ..VALUE };
 const PARTICIPATION: Needs = Needs { residents: true, ..PARTICIPANTS };
 const EQUITY: Needs = Needs { measures: true, residents: true, deciles: true, ..CELLS };
+const RETENTION: Needs = Needs { taking_part: TakingPartNeeds { retention: true, ..NO_PART }, ..PARTICIPANTS };
+const AMOUNTS: Needs = Needs { measures: true, taking_part: TakingPartNeeds { amounts: true, ..NO_PART }, ..CELLS };
+const GRADES: Needs = Needs { taking_part: TakingPartNeeds { grades: true, ..NO_PART }, ..CELLS };
+const CONTROL: Needs = Needs { taking_part: TakingPartNeeds { control: true, ..NO_PART }, ..CELLS };
+const WILLINGNESS: Needs = Needs { taking_part: TakingPartNeeds { willingness: true, ..NO_PART }, ..NOTHING };
 
 /// Every metric, in the order in which they are shown.
 pub const ALL: &[Metric] = &[
@@ -298,5 +311,82 @@ pub const ALL: &[Metric] = &[
         group_by: ACROSS_DECILES,
         filters: ANY_FILTER,
         figures: equity::equity,
+    },
+    Metric {
+        name: "retention",
+        definition: "Actors of a month who were actors of the month before too ÷ actors of the month before, in the scope's services; an actor of \
+            a month has a contribution there that has its effect. Part new: actors of the month with no contribution in any month, quarter or \
+            year that ended before it began, however far back and whatever period is asked. Part lapsed: actors of the month before who are none \
+            of the month. The month before the first one asked is read too. A month is there if it or the one before has an actor, up to the last \
+            month in which anybody took part in the scope's services. The total is that of all its months: Σ ÷ Σ, with sums of new and lapsed. \
+            Contributions whose span is longer than a month or which have no actor are coverage. Over several councils the sum of theirs. \
+            Ratio rounded once to 6 decimal places, half to even; the counts are exact.",
+        unit: "1",
+        denominator: "actors of the month before",
+        needs: RETENTION,
+        group_by: MONTHLY,
+        filters: MONTHLY_FILTER,
+        figures: taking_part::retention,
+    },
+    Metric {
+        name: "concentration",
+        definition: "How unequally actors gave, of each measure by its quantities (contra measures are subtracted) and, with a valuation, of the \
+            value at the central rates of what has a price; measures are never added. With what n actors gave in the scope in ascending \
+            order, x_1 to x_n: gini = Σ (2i − n − 1) x_i ÷ (n Σ x_i) (Gini's mean difference in the form for sorted values; see Damgaard and \
+            Weiner, Ecology 81, 2000), 0 where all gave the same, 1 − 1/n where one gave all; top tenth = what the ⌈n ÷ 10⌉ who gave most \
+            gave ÷ Σ x_i; actors = n. Whoever gave less than came back counts as 0. Contributions without an actor (of value: or without a \
+            price) are coverage. Actors of different councils are different actors, compared together. Reads every line of the actors' \
+            statements. Integers throughout, each ratio rounded once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "gini: n Σ x_i; top tenth: Σ x_i",
+        needs: AMOUNTS,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: taking_part::concentration,
+    },
+    Metric {
+        name: "evidence_quality",
+        definition: "Entries of each evidence grade ÷ all entries and, with a valuation, value of each grade ÷ value of all grades at the central \
+            rates; contributions and state inputs together; contra measures count negative, so that a share may lie outside 0 to 1. No \
+            value for a grade with entries of which none has a price, or where the value of all is not positive; what has no price is \
+            coverage, of each grade by itself. Rounded once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "entries, or their value, of all grades",
+        needs: GRADES,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: taking_part::evidence_quality,
+    },
+    Metric {
+        name: "control",
+        definition: "Who decides. Of the money of individual budgets, in each currency by itself: what the citizen chose how to spend, what the \
+            council chose and what both chose together, each ÷ all of which it is known who chose; contra measures (money that came back) are \
+            subtracted; state inputs of which it is not known are coverage, and those in another unit than money are left out. Besides, contributions \
+            by the role of their base measure (DELIVER, DESIGN, GOVERN, INFORM): entries and, with a valuation, value at low, central and \
+            high rates, each rounded once to the minor unit, half to even. Individual budgets are in no view: every entry is read. Ratios \
+            rounded once to 6 decimal places, half to even; entries are exact.",
+        unit: "1",
+        denominator: "money of individual budgets of which it is known who chose",
+        needs: CONTROL,
+        group_by: ANYTHING,
+        filters: ANY_FILTER,
+        figures: taking_part::control,
+    },
+    Metric {
+        name: "willingness_gap",
+        definition: "How much of what is supported is pledged, done and matched: each step as a share of the one before, of each measure by itself. \
+            support = Σ numerators ÷ Σ denominators of the observations in force of the indicator that support_indicator names, in its unit. pledged of support = number \
+            of pledges ÷ number who support, which is the indicator × the denominators it was observed of: it needs an indicator in \
+            \"%\", \"1\" or \"{…}\" that counts people, and is above 1 where more pledged than were asked. done of pledged = quantity of the contributions \
+            that name one of these pledges and are of its measure ÷ quantity pledged; it may be above 1, and what names a pledge of another measure is \
+            coverage. matched of done = the part of that in two-sided exchanges ÷ all of it. Contra measures are subtracted; no share of \
+            what is not positive. Pledges count by their period, observations by theirs, and what was done counts with its pledge, \
+            whenever it was done. Every entry is read. Rounded once to 6 decimal places, half to even.",
+        unit: "1",
+        denominator: "the step before",
+        needs: WILLINGNESS,
+        group_by: PLEDGED,
+        filters: PLEDGED_FILTER,
+        figures: taking_part::willingness_gap,
     },
 ];

@@ -15,6 +15,7 @@ use tandem_proto::v1::{self, Scope};
 use tandem_wire::change::{to_as_of, to_change};
 use tandem_wire::partial::{from_comparison, to_response};
 use tandem_wire::status::Failure;
+use tandem_wire::taking_part::wanted;
 
 /// Rows or reads between two looks at the clock.
 const READS: u32 = 1_024;
@@ -64,6 +65,9 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
         }
+        aggregate::Error::TooManyAmounts(_) => {
+            Failure::Precondition { reason: "TOO_MANY_AMOUNTS", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
     }
 }
 
@@ -82,6 +86,7 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchanges: request.want_exchanges,
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
+            taking_part: wanted(request),
             residents: request.want_residents,
             deciles: request.want_deciles,
             outcomes: request.outcomes.is_some(),
@@ -98,6 +103,7 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
         ),
         as_of: as_of("", request.as_of_sequence, &request.as_of_date)?,
         area_vintage: Some(request.area_vintage.clone()).filter(|vintage| !vintage.is_empty()),
+        support_indicator: request.want_willingness.clone().filter(|id| !id.is_empty()),
     })
 }
 

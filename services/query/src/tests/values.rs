@@ -207,6 +207,18 @@ async fn what_is_wrong_is_said_with_its_field() {
             "scope.period_start",
             "first day of a quarter",
         ),
+        (Box::new(|question| (question.metrics, question.group_by) = (vec!["retention".into()], vec![])), "group_by", "needs MONTH"),
+        (Box::new(|question| question.metrics = vec!["retention".into()]), "group_by", "needs MONTH"),
+        (
+            Box::new(|question| {
+                question.metrics = vec!["retention".into()];
+                question.scope.as_mut().unwrap().period_end = "2025-02-27".into();
+            }),
+            "scope.period_end",
+            "2025-02-28 is",
+        ),
+        (Box::new(|question| question.support_indicator = "willing".into()), "support_indicator", "willingness_gap"),
+        (Box::new(|question| question.support_indicator = "a b".into()), "support_indicator", "1 to 128 bytes"),
         (Box::new(|question| question.page_size = 10_001), "page_size", "limit is 10000"),
         (Box::new(|question| question.page_token = "here".into()), "page_token", "of this question"),
     ];

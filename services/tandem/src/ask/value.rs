@@ -26,6 +26,8 @@ Examples:
       --explain --from-as-of 2025-03-31 --as-of 2025-06-30
   tandem value --council E09000001 --metric cost_shift,outcome --indicator recycling-rate --by service \\
       --from 2025-01-01 --to 2025-12-31 --compare 2024-01-01..2024-12-31 --valuation uk-wage-floor
+  tandem value --council E09000001 --metric participants,retention --by month
+  tandem value --council E09000001 --metric willingness_gap --support-indicator education/willing-to-help
 
 `tandem metrics` lists the metrics, `tandem catalogue valuations` a council's valuations.")]
 pub struct Args {
@@ -84,6 +86,9 @@ pub struct Args {
     /// Vintage in which areas have their decile, parent and population [default: of each area the newest]
     #[arg(long, value_name = "VINTAGE", default_value = "", hide_default_value = true)]
     area_vintage: String,
+    /// For willingness_gap: the indicator that says how many support what is pledged
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    support_indicator: String,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -240,6 +245,7 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         today: if args.older_than_days > 0 { today() } else { args.today.clone().unwrap_or_default() },
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
+        support_indicator: args.support_indicator.clone(),
         indicator: args.indicator.clone(),
         compare_start: args.compare.as_ref().map(|(start, _)| start.clone()).unwrap_or_default(),
         compare_end: args.compare.as_ref().map(|(_, end)| end.clone()).unwrap_or_default(),

@@ -290,6 +290,16 @@ impl Figure {
         self.metric == "quantity"
     }
 
+    /// Whether it is one of several of a measure.
+    fn is_of_a_measures_part(&self) -> bool {
+        matches!(self.metric.as_str(), "concentration" | "willingness_gap")
+    }
+
+    /// Whether it stands in a line of its own: there may be very many of those.
+    fn is_a_line(&self) -> bool {
+        self.is_of_measure() || self.is_of_a_measures_part()
+    }
+
     fn range(&self) -> String {
         match (&self.low, &self.high) {
             (Some(low), Some(high)) if low != high => format!("{} – {}", quantity(low, &self.unit), quantity(high, &self.unit)),
@@ -319,6 +329,10 @@ impl Coverage {
     /// "priced" and so on, from what is counted.
     fn word(&self) -> &str {
         match self.of.as_str() {
+            "entries with an actor and a price" => "with both",
+            "entries in a month, with an actor" => "known",
+            "contributions that name a pledge and are of its measure" => "of its measure",
+            "entries of individual budgets of which it is known who chose" => "known",
             of if of.ends_with("price") || of.ends_with("priced") => "priced",
             of if of.ends_with("actor") => "with an actor",
             "areas with a population" => "of areas with a population",
@@ -339,7 +353,7 @@ impl Document for ValueDocument {
         let table = match (grouped, &self.total) {
             (false, total) => total.as_ref().or(self.rows.first()).map_or_else(|| "nothing in this scope\n".into(), list),
             (true, _) => {
-                let tables = [self.matrix(), self.by_measure()];
+                let tables = [self.matrix(), self.by_measure(), self.by_part()];
                 tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
         };
@@ -452,6 +466,20 @@ impl ValueDocument {
         (!table.is_empty()).then(|| table.render())
     }
 
+    /// A line for each part of each measure of each row, and of the whole scope.
+    fn by_part(&self) -> Option<String> {
+        let (table, padded) = self.key_columns();
+        let mut table = table.left("metric").right("value").left("rests on");
+        let total = self.total.iter().map(|total| (vec!["all".into()], total));
+        for (keys, row) in self.rows.iter().map(|row| (row.keys.iter().map(Key::shown).collect(), row)).chain(total) {
+            let keys: Vec<String> = padded(keys);
+            for figure in row.values.iter().filter(|figure| figure.is_of_a_measures_part()) {
+                table.row([keys.clone(), vec![figure.header(), figure.shown(), figure.rests_on()]].concat());
+            }
+        }
+        (!table.is_empty()).then(|| table.render())
+    }
+
     /// Rows by keys, a column per figure, and beside it what it rests on where that is not always all.
     fn matrix(&self) -> Option<String> {
         let columns = self.columns();
@@ -493,7 +521,7 @@ impl ValueDocument {
         let mut columns: Vec<Column> = Vec::new();
         for metric in &self.definitions {
             let figures = self.all_rows().flat_map(|row| &row.values).filter(|figure| figure.metric == metric.name);
-            for figure in figures.filter(|figure| !figure.is_of_measure()) {
+            for figure in figures.filter(|figure| !figure.is_a_line()) {
                 let column = Column { header: figure.header(), rests: !figure.rests_on().is_empty(), compares: figure.earlier.is_some() };
                 match columns.iter_mut().find(|known| known.header == column.header) {
                     Some(known) => (known.rests, known.compares) = (known.rests || column.rests, known.compares || column.compares),

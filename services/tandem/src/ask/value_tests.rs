@@ -339,3 +339,35 @@ fn csv_and_json_have_what_was_where_something_is_compared() {
     assert_eq!(json["rows"][0]["values"][0]["earlier"]["coverage"]["covered"], 100);
     assert_eq!((&json["rows"][0]["values"][1]["earlier"], &json["indicator"]["direction"]), (&serde_json::Value::Null, &"LOWER_IS_BETTER".into()));
 }
+
+#[test]
+fn parts_of_measures_have_a_line_each_and_so_has_the_total() {
+    let figure = |part: &str, central: Option<&str>, covered| MetricValue {
+        metric: "concentration".into(),
+        part: part.into(),
+        unit: if part.ends_with("actors") { "{actor}".into() } else { "1".into() },
+        central: central.map(String::from),
+        coverage: Some(v1::Coverage { of: "entries with an actor".into(), covered, total: 10, unpriced_measures: vec![] }),
+        ..Default::default()
+    };
+    let row = |keys: Vec<GroupKey>, gini: Option<&str>, covered| ValueRow {
+        keys,
+        values: vec![figure("help gini", gini, covered), figure("help actors", Some("1234"), covered)],
+    };
+    let answer = QueryValueResponse {
+        rows: vec![row(vec![key(Dimension::Service, "care", "Care")], Some("0.550000"), 10)],
+        total: Some(row(vec![], None, 9)),
+        definitions: vec![definition("concentration")],
+        ..Default::default()
+    };
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    let expected = "\
+service  metric                        value  rests on
+───────  ─────────────────────────  ────────  ──────────────────
+Care     concentration help gini    0.550000
+Care     concentration help actors     1,234
+all      concentration help gini           —  90 % with an actor
+all      concentration help actors     1,234  90 % with an actor
+";
+    assert!(text.starts_with(expected), "{text}");
+}

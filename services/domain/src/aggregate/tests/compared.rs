@@ -116,6 +116,20 @@ fn a_unit_without_anything_is_dropped_though_it_has_deciles() {
 }
 
 #[test]
+fn who_came_back_stands_beside_the_month_before() {
+    let filters = Filters { start: Some(day("2025-03-01")), end: Some(day("2025-04-30")), ..Filters::default() };
+    let monthly = question("retention", &[Dimension::Month], None);
+    let mut answer = asked(&Question { filters, comparison: Some(Comparison::Previous), ..monthly });
+    answer.keep_present();
+    let months: Vec<_> = answer.groups.iter().map(|group| (group.keys[0].value.as_str(), shown("retention", group))).collect();
+    // Ana came in March and not in April, when Ben did; nobody took part in February.
+    let figures = |all: [&str; 3]| all.map(String::from).to_vec();
+    assert_eq!(months[0], ("2025-03", figures([" none none none", "new 1 0 1", "lapsed 0 0 0"])));
+    assert_eq!(months[1], ("2025-04", figures([" 0.000000 none none", "new 1 1 0", "lapsed 1 0 1"])));
+    assert_eq!(months.len(), 2);
+}
+
+#[test]
 fn a_change_is_not_explained_beside_a_comparison() {
     let fields = |comparison| {
         let question = Question { comparison: Some(comparison), ..question("citizen_value", &[], None) };

@@ -75,10 +75,10 @@ pub fn mode(service: &str) -> i64 {
 
 /// A protobuf message that grows.
 #[derive(Default)]
-struct Message(Vec<u8>);
+pub struct Message(Vec<u8>);
 
 impl Message {
-    fn text(mut self, number: u64, text: &str) -> Self {
+    pub fn text(mut self, number: u64, text: &str) -> Self {
         if !text.is_empty() {
             put_varint(&mut self.0, number << 3 | 2);
             put_varint(&mut self.0, text.len() as u64);
@@ -87,13 +87,13 @@ impl Message {
         self
     }
 
-    fn number(mut self, number: u64, value: i64) -> Self {
+    pub fn number(mut self, number: u64, value: i64) -> Self {
         put_varint(&mut self.0, number << 3);
         put_varint(&mut self.0, value as u64);
         self
     }
 
-    fn message(mut self, number: u64, message: Self) -> Self {
+    pub fn message(mut self, number: u64, message: Self) -> Self {
         put_varint(&mut self.0, number << 3 | 2);
         put_varint(&mut self.0, message.0.len() as u64);
         self.0.extend(message.0);
@@ -101,7 +101,7 @@ impl Message {
     }
 }
 
-fn uuid(id: u128) -> String {
+pub fn uuid(id: u128) -> String {
     let hex = format!("{id:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
@@ -164,11 +164,22 @@ fn record(at: usize, event: &Event, step_us: u64) -> Vec<u8> {
         Event::Outcome(Seen { source, .. }) | Event::OutcomeReversal(_, source) => source,
         _ => "office",
     };
+    encoded_of(source, received_us(at, step_us), id, span, &facts(event), &person)
+}
+
+/// The record of any event of the office.
+pub fn encoded(at: usize, id: u128, span: Option<Span>, facts: &Message, person: &Message) -> Vec<u8> {
+    encoded_of("office", received_us(at, TEN_DAYS_US), id, span, facts, person)
+}
+
+fn received_us(at: usize, step_us: u64) -> u64 {
+    FIRST_DAY as u64 * crate::date::DAY_US + at as u64 * step_us
+}
+
+fn encoded_of(source: &str, received_us: u64, id: u128, span: Option<Span>, facts: &Message, person: &Message) -> Vec<u8> {
     let (start, end) = span.map_or(("2025-01-01".to_owned(), String::new()), |span| (span.start.to_string(), span.end.to_string()));
     let envelope = Message::default().text(1, &uuid(id)).text(2, COUNCIL).text(3, source).text(4, &start).text(5, &end);
-    let facts = facts(event);
     let parts = Parts { envelope: &envelope.0, facts: &facts.0, person: &person.0 };
-    let received_us = FIRST_DAY as u64 * crate::date::DAY_US + at as u64 * step_us;
     let mut out = Vec::new();
     Record { parts, received_us, principal: "local", officer: false, facts_salt: &[1; 16], person_salt: &[2; 16] }.encode(&mut out);
     out
@@ -195,8 +206,12 @@ pub fn folded(events: &[Event]) -> Memory {
 
 /// The same of events that are recorded so long after each other.
 pub fn folded_every(step_us: u64, events: &[Event]) -> Memory {
+    folded_records(&events.iter().enumerate().map(|(at, event)| record(at, event, step_us)).collect::<Vec<_>>())
+}
+
+/// The rows that records fold into.
+pub fn folded_records(records: &[Vec<u8>]) -> Memory {
     let mut memory = Memory::new();
-    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event, step_us)).collect();
     let intake = |(at, record)| Intake { record, append_us: u64::MAX, offset: at as u64, index: 0 };
     let mut intake = records.iter().map(Vec::as_slice).enumerate().map(intake).collect::<Vec<_>>();
     while !intake.is_empty() {

@@ -34,7 +34,7 @@ const MEASURES: [(&str, Side, &str, &str); 10] = [
 ];
 
 /// A splitmix generator: the same seed, the same numbers.
-pub(super) struct Chance(pub u64);
+pub struct Chance(pub u64);
 
 impl Chance {
     pub(super) fn next(&mut self) -> u64 {
@@ -44,27 +44,27 @@ impl Chance {
         mixed ^ mixed >> 31
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub(super) fn one_in(&mut self, bound: usize) -> bool {
+    pub fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
-    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
     /// Some of them, perhaps none.
-    pub(super) fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
+    pub fn some<T: Clone>(&mut self, of: &[T], one_in: usize) -> Vec<T> {
         if !self.one_in(one_in) {
             return Vec::new();
         }
         (0..1 + self.below(2)).map(|_| self.pick(of)).collect()
     }
 
-    pub(super) fn span(&mut self) -> Span {
+    pub fn span(&mut self) -> Span {
         let first = Date::parse("2024-11-20").unwrap().0;
         let start = Date(first + self.below(260) as i32);
         let days = if self.one_in(4) { self.pick(&[1, 5, 20, 40, 90, 300]) } else { 0 };
