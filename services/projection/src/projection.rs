@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::progress::{Council, Progress};
 use crate::store::Store;
 use crate::tail::{self, source::Source};
-use crate::{Error, Health, Known, Options, rebuild};
+use crate::{Error, Health, Known, Options, book, rebuild};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,7 @@ impl Projection {
         let source: Box<dyn Source> = Box::new(log);
         let store = Store::open(path, &options)?;
         tail::check::same_log(&store, &*source)?;
+        book::check(&store)?;
         let stale = rebuild::drop_stale_views(&store)?;
         let progress = tail::check::progress(&store, &*source)?;
         let shared = Arc::new(Shared {

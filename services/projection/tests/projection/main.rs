@@ -1,6 +1,7 @@
 //! The projection against a log in memory: whatever befalls it, it gives the same rows, says that it cannot, or refuses to start.
 
 mod answers;
+mod book;
 mod damage;
 mod history;
 mod positions;
