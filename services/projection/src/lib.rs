@@ -25,6 +25,7 @@ mod server;
 mod store;
 mod tail;
 
+pub use book::Publisher;
 pub use error::Error;
 pub use known::Known;
 pub use options::Options;

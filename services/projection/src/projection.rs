@@ -109,7 +109,13 @@ impl Projection {
             tracing::info!("the views are of another version of the fold: folding them again from the archive");
         }
         let handles = tail::start(&shared)?;
-        Ok(Self { threads: Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) }), shared })
+        // From here on, whatever fails stops the threads that run.
+        let threads = Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) });
+        if let Some(publisher) = &shared.options.publisher {
+            let publishing = book::publish::start(&shared, publisher)?;
+            threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(publishing);
+        }
+        Ok(Self { threads, shared })
     }
 
     /// Stops: the round under way is committed and synced, streams end, calls answer `UNAVAILABLE`. Blocks until that is done, mostly
@@ -125,6 +131,11 @@ impl Projection {
     /// Whether it can answer, now and from now on.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.subscribe()
+    }
+
+    /// Books whose checkpoints are not published further, and why, by council: somebody has to look. What was published is served on.
+    pub fn unpublished(&self) -> Vec<(String, String)> {
+        self.shared.options.publisher.as_ref().map_or_else(Vec::new, |publisher| publisher.refused())
     }
 
     /// Looks into the catalogues, for a gateway that is asked to refuse what is not defined.

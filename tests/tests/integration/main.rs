@@ -2,6 +2,7 @@
 
 mod as_of;
 mod bad_input;
+mod books;
 mod compare;
 mod crash;
 mod data_sets;

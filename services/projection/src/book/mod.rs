@@ -8,13 +8,17 @@
 //! The fold's crate knows no trees, so the entries are noted as they pass into the batch. What the tree holds is the commitment that an
 //! entry had when it came; it is never computed from the archive again, since a record loses its person part when the person is forgotten.
 
+mod checkpoints;
 mod grow;
 mod note;
+pub(crate) mod publish;
 mod stored;
 
 pub(crate) use grow::{Grown, Trees, check};
 pub(crate) use note::{Noted, Noting};
-pub(crate) use stored::Commitments;
+pub(crate) use publish::Published;
+pub use publish::Publisher;
+pub(crate) use stored::{Commitments, Stored};
 
 use tandem_domain::fold::Intake;
 use tandem_domain::record::{COMMITMENT_BYTES, Record};

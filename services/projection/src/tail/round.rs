@@ -62,6 +62,9 @@ struct Work<'a> {
 /// What the fold of a round gives: how far each council is, and what it adds to the trees.
 type FoldedAll = (Vec<(String, Folded)>, Vec<Grown>);
 
+/// The same before its entries' commitments are known.
+type FoldedNoted = (Vec<(String, Folded)>, Vec<Noted>);
+
 /// Work of a round by council: ascending, so that the batch is as nearly sorted as it can be.
 type Works<'a> = BTreeMap<&'a str, Work<'a>>;
 
@@ -219,7 +222,7 @@ impl<'a> Tail<'a> {
         Ok((folded, grown))
     }
 
-    fn fold(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<(Vec<(String, Folded)>, Vec<Noted>), Error> {
+    fn fold(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<FoldedNoted, Error> {
         let began = Instant::now();
         let (cures_max, metrics) = (self.shared.options.round_cures, &self.shared.metrics);
         let (mut all, mut noted) = (Vec::with_capacity(works.len()), Vec::with_capacity(works.len()));

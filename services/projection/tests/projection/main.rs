@@ -5,6 +5,7 @@ mod book;
 mod damage;
 mod history;
 mod positions;
+mod publish;
 mod restarts;
 mod streams;
 mod support;
