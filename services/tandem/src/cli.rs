@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, bench, generate, import, logging, output, rebuild, serve};
+use crate::{ask, bench, generate, import, keygen, logging, output, rebuild, serve};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -37,6 +37,7 @@ enum Command {
     Catalogue(ask::catalogue::Args),
     Metrics(ask::metrics::Args),
     Rebuild(rebuild::Args),
+    Keygen(keygen::Args),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -72,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Catalogue(args) => ask::catalogue::run(args).await,
             Command::Metrics(args) => ask::metrics::run(args),
             Command::Rebuild(args) => rebuild::run(args).await,
+            Command::Keygen(args) => keygen::run(&args),
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod generate;
 pub mod import;
+pub mod keygen;
 mod logging;
 pub mod output;
 pub mod rebuild;

@@ -3,6 +3,7 @@
 mod areas;
 mod as_of;
 mod bad_input;
+mod books;
 mod compare;
 mod crash;
 mod data_sets;

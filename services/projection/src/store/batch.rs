@@ -15,6 +15,15 @@ impl<'a> Batch<'a> {
         Self { families, batch: WriteBatch::with_capacity_bytes(bytes) }
     }
 
+    pub(super) fn again(families: [&'a ColumnFamily; GROUPS.len()], batch: WriteBatch) -> Self {
+        Self { families, batch }
+    }
+
+    /// The changes without the column families: those cannot go to another thread.
+    pub fn into_changes(self) -> WriteBatch {
+        self.batch
+    }
+
     fn family(&self, table: Table) -> &'a ColumnFamily {
         self.families[Group::of(table) as usize]
     }

@@ -1,9 +1,11 @@
 //! The projection against a log in memory: whatever befalls it, it gives the same rows, says that it cannot, or refuses to start.
 
 mod answers;
+mod book;
 mod damage;
 mod history;
 mod positions;
+mod publish;
 mod restarts;
 mod streams;
 mod support;
