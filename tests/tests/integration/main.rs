@@ -1,11 +1,13 @@
 //! The integration tests: one binary, a module for each subject.
 
 mod as_of;
+mod audit;
 mod bad_input;
 mod compare;
 mod crash;
 mod data_sets;
 mod fold;
+mod foreign;
 mod reads;
 mod stop;
 mod stored;
