@@ -11,8 +11,10 @@ use std::{env, thread};
 const FSCK: &str = "github.com/transparency-dev/tessera/cmd/fsck@v1.0.4";
 /// The first minor version of Go 1 that can have the later Go that Tessera asks for.
 const FSCK_GO_MIN: u32 = 21;
-/// A checker that takes longer has not accepted: fsck may wait for ever for a tile that is not there.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What fsck says when it accepts. Its exit status is 0 whatever it found.
+const FSCK_ACCEPTS: &str = "Successfully fsck'd log";
+/// A checker that takes longer has not accepted: fsck waits for ever on some broken books.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The verifiers, built.
 #[derive(Debug)]
@@ -53,7 +55,8 @@ impl Verifiers {
     /// Whether Tessera's fsck accepts the book below this `file://` or `http://` URL, with the key in a file; `None` if it is not here.
     pub fn fsck_accepts(&self, url: &str, vkey_file: &Path) -> Option<Result<String, String>> {
         let fsck = self.fsck.as_ref()?;
-        Some(finish(Command::new(fsck).arg("-public_key").arg(vkey_file).args(["-storage_url", &format!("{url}/"), "-ui=false", "-N", "2"])))
+        let said = finish(Command::new(fsck).arg("-public_key").arg(vkey_file).args(["-storage_url", &format!("{url}/"), "-ui=false", "-N", "2"]));
+        Some(said.and_then(|said| if said.contains(FSCK_ACCEPTS) { Ok(said) } else { Err(said) }))
     }
 }
 
