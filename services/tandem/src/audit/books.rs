@@ -124,6 +124,7 @@ impl Book {
             reason: None,
             checkpoint: None,
             goes_on_from: None,
+            remembered: false,
             entries_checked: 0,
             files_read: 0,
             bytes_read: 0,

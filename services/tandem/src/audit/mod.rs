@@ -20,7 +20,7 @@ mod tests;
 use crate::output;
 use clap::Subcommand;
 use std::process::ExitCode;
-use verdict::{BookVerdict, Verdict};
+use verdict::{BookVerdict, Document, Verdict};
 
 /// Verify books and receipts
 #[derive(Clone, Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Prints what became of some books.
 fn print(books: &[BookVerdict], json: bool) -> anyhow::Result<()> {
     if json {
-        let document = serde_json::json!({ "verdict": Verdict::of(books.iter().map(|book| book.verdict)), "books": books });
+        let document = Document { verdict: Verdict::of(books.iter().map(|book| book.verdict)), books };
         return Ok(output::print(&(serde_json::to_string_pretty(&document)? + "\n"))?);
     }
     books.iter().try_for_each(|book| say(book.verdict, false, &book.line()))

@@ -117,6 +117,15 @@ impl From<&Opened> for Signed {
     }
 }
 
+/// What became of an audit.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    /// Of all books.
+    pub verdict: Verdict,
+    /// Of each.
+    pub books: &'a [BookVerdict],
+}
+
 /// What became of the audit of one book.
 #[derive(Clone, Debug, Serialize)]
 pub struct BookVerdict {
@@ -132,6 +141,8 @@ pub struct BookVerdict {
     pub checkpoint: Option<Signed>,
     /// The size that this auditor saw last, from which the book goes on. Null: nothing was seen before, or it does not.
     pub goes_on_from: Option<u64>,
+    /// Whether a state file remembers this visit.
+    pub remembered: bool,
     /// Entries that were found true.
     pub entries_checked: u64,
     /// Files read from the directory or server, without the checkpoint.
@@ -152,7 +163,8 @@ impl BookVerdict {
             (Some(signed), None) => {
                 let since = match self.goes_on_from {
                     Some(size) => format!(", goes on from the {size} seen before"),
-                    None => ", seen for the first time".to_owned(),
+                    None if self.remembered => ", seen for the first time".to_owned(),
+                    None => String::new(),
                 };
                 let by = match signed.cosigned.len() {
                     0 => String::new(),

@@ -75,6 +75,7 @@ fn judge(args: &Args, book: &Book, shelf: &Shelf<'_>, state: &mut Option<State>,
     verdict.checkpoint = Some((&opened).into());
     if let Some(state) = state {
         verdict.goes_on_from = compare(state, shelf, &opened)?;
+        verdict.remembered = true;
     }
     let checkpoint = &opened.checkpoint;
     progress::during(&checkpoint.origin, checkpoint.size, done, args.books.is_quiet(), || check::book(shelf, checkpoint, args.books.jobs(), done))?;
