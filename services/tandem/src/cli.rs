@@ -1,6 +1,12 @@
 //! The command line.
 
+<<<<<<< HEAD
 use crate::{ask, bench, generate, import, keygen, logging, output, rebuild, serve};
+||||||| 5fe9c05
+use crate::{ask, bench, generate, import, logging, output, rebuild, serve};
+=======
+use crate::{ask, audit, bench, generate, import, logging, output, rebuild, serve};
+>>>>>>> audit
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -36,6 +42,7 @@ enum Command {
     Status(ask::status::Args),
     Catalogue(ask::catalogue::Args),
     Metrics(ask::metrics::Args),
+    Audit(audit::Args),
     Rebuild(rebuild::Args),
     Keygen(keygen::Args),
     /// Records a synthetic council with known totals
@@ -72,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Status(args) => ask::status::run(args).await,
             Command::Catalogue(args) => ask::catalogue::run(args).await,
             Command::Metrics(args) => ask::metrics::run(args),
+            Command::Audit(args) => audit::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
             Command::Generate(args) => generate::run(args).await,

@@ -1,6 +1,7 @@
 //! The one binary: the servers in one process, and the command line.
 
 pub mod ask;
+pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod client;

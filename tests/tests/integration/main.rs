@@ -2,6 +2,7 @@
 
 mod areas;
 mod as_of;
+mod audit;
 mod bad_input;
 mod books;
 mod compare;
@@ -9,6 +10,7 @@ mod crash;
 mod data_sets;
 mod fold;
 mod outcomes;
+mod foreign;
 mod reads;
 mod stop;
 mod stored;
