@@ -207,10 +207,26 @@ mod tests {
 
     #[test]
     fn numbers_go_there_and_back() {
-        for value in [0, 1, -1, 63, 64, -64, -65, i128::from(i64::MAX), i128::MAX, i128::MIN] {
+        for value in [0, 1, -1, 63, 64, -64, -65, 8_191, 8_192, -8_192, -8_193, i128::from(i64::MAX), i128::MAX, i128::MIN] {
             let mut out = Vec::new();
             put_signed(&mut out, value);
-            assert_eq!(Take::new("test", &out).signed(), Ok(value));
+            // Whatever follows.
+            for more in [&[][..], &[0], &[0xff; 24]] {
+                let bytes = [&out, more].concat();
+                let mut take = Take::new("test", &bytes);
+                assert_eq!((take.signed(), take.rest()), (Ok(value), more));
+            }
+            let cut = Take::new("test", &out[..out.len() - 1]).signed();
+            assert!(cut.is_err(), "{value}");
+        }
+        for width in 1..=8 {
+            let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+            let expected = bytes[..width].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            for end in width..=bytes.len() {
+                let mut take = Take::new("test", &bytes[..end]);
+                assert_eq!((take.be(width), take.rest()), (Ok(expected), &bytes[width..end]));
+            }
+            assert!(Take::new("test", &bytes[..width - 1]).be(width).is_err());
         }
         let mut keys: Vec<Vec<u8>> = [-5, 0, 7, i32::MIN, i32::MAX]
             .map(|day| {

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Exchanges read at once.
 const BATCH: usize = 1_024;
 
+/// Exchanges with pages of their own held at once. Tests go on after each, so that they meet the end of a scan.
+const PAGED_BATCH: usize = if cfg!(test) { 1 } else { 64 };
+
 /// What exchanges of one group add up to.
 #[derive(Default)]
 struct Sum {
@@ -123,7 +126,7 @@ impl<R: Rows> Asked<'_, R> {
             let mut paged: Vec<(Vec<u8>, Exchange)> = Vec::new();
             let mut failure = None;
             let result = self.rows.scan(Table::Exchange, &prefix, &from, &mut |key, row| {
-                if paged.len() == BATCH {
+                if paged.len() == PAGED_BATCH {
                     next = Some(key.to_vec());
                     return false;
                 }
