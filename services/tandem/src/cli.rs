@@ -1,12 +1,6 @@
 //! The command line.
 
-<<<<<<< HEAD
-use crate::{ask, bench, generate, import, keygen, logging, output, rebuild, serve};
-||||||| 5fe9c05
-use crate::{ask, bench, generate, import, logging, output, rebuild, serve};
-=======
-use crate::{ask, audit, bench, generate, import, logging, output, rebuild, serve};
->>>>>>> audit
+use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 

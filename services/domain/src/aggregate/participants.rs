@@ -12,7 +12,7 @@ use crate::date::Grain;
 use crate::event::{Evidence, Side};
 use crate::rows::{Posting, StatementLine};
 use crate::tables::{Key, Rows, Table};
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 use rustc_hash::FxHashMap;
 
 /// Actors by group; the whole scope has none.
@@ -29,6 +29,10 @@ impl<R: Rows> Asked<'_, R> {
                 Actors::Lines => self.lines(grouping, &mut actors)?,
             }
         }
+        // The whole scope is united once, from few groups, and not from every row.
+        let within = actors.iter().filter(|(group, _)| group.is_some_and(|group| !group.overlaps)).map(|(_, all)| all);
+        let whole = within.union();
+        actors.insert(None, whole);
         Ok(actors)
     }
 
@@ -38,9 +42,6 @@ impl<R: Rows> Asked<'_, R> {
             return;
         }
         change(actors.entry(Some(grouping.of(place, fit))).or_default());
-        if fit == Fit::Within {
-            change(actors.entry(None).or_default());
-        }
     }
 
     /// Unites the bitmaps of a roll-up.

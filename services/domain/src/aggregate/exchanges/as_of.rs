@@ -24,6 +24,9 @@ impl<R: Rows> Asked<'_, R> {
         self.each_exchange(|id, exchange| {
             // An exchange that had an entry by then had its first one, which gave it its home.
             if self.has_home_in_scope(&exchange) {
+                if is_as_then(&exchange, counted) {
+                    return self.count_as_of(grouping, &exchange, prices, &mut sums);
+                }
                 let postings = self.all_postings(id, &exchange)?;
                 self.count_as_of(grouping, &restricted(&exchange, postings, counted), prices, &mut sums)?;
             }
@@ -39,7 +42,7 @@ impl<R: Rows> Asked<'_, R> {
             return Ok(());
         };
         let is_old_enough = self.is_old_enough(first_day);
-        // Its postings are all in it: it has no pages to be read.
+        // What counted of it is in it: it has no pages to be read.
         let worth = prices.map(|prices| self.worth(prices, &[], exchange)).transpose()?;
         self.at_home(grouping, sums, exchange.home, |sum| {
             count(sum, exchange, is_old_enough);
@@ -103,6 +106,12 @@ fn count(sum: &mut Sum, exchange: &Exchange, is_old_enough: bool) {
     if let (Some(citizen), Some(state)) = (exchange.first_citizen, exchange.first_state) {
         *sum.latencies.entry(citizen.0.abs_diff(state.0)).or_default() += 1;
     }
+}
+
+/// Whether nothing that happened to an exchange after the point is in its row, and all of it is there.
+fn is_as_then(exchange: &Exchange, counted: Counted<'_>) -> bool {
+    let is_as_then = |posting: &Posting| counted.is_live(posting.sequence, posting.reversed_by) == posting.is_live();
+    exchange.pages == 0 && exchange.postings.iter().all(is_as_then)
 }
 
 /// The exchange as it was at a point, with the postings that were live then.
