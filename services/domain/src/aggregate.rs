@@ -22,6 +22,7 @@ mod entries;
 mod exchanges;
 mod finish;
 mod group;
+pub mod maintained;
 mod measures;
 mod participants;
 mod scope;

@@ -3,6 +3,7 @@
 mod as_of;
 mod change;
 mod history;
+mod maintained;
 mod plans;
 mod random;
 mod recount;

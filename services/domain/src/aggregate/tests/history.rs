@@ -41,7 +41,7 @@ pub enum Event {
     Service(&'static str),
     /// Id, side, unit, contra of.
     Measure(&'static str, Side, &'static str, &'static str),
-    /// Id, version, rates.
+    /// Id, version, rates. All are marked as maintained.
     Valuation(&'static str, i64, Vec<Rate>),
     Gift(Gift),
     /// Id of what is cancelled.
@@ -90,7 +90,7 @@ fn facts(event: &Event) -> Message {
         }
         Event::Valuation(id, version, rates) => {
             let basis = if rates.iter().any(|rate| rate.from.is_empty()) { 2 } else { 1 };
-            let valuation = message().text(1, id).number(2, *version).text(3, id).text(4, "GBP").number(6, basis);
+            let valuation = message().text(1, id).number(2, *version).text(3, id).text(4, "GBP").number(6, basis).number(11, 1);
             let rate = |rate: &Rate| {
                 let amounts = message().text(1, rate.measure).number(2, rate.per_quantity).number(3, rate.central);
                 amounts.number(4, rate.low).number(5, rate.high).text(6, rate.from)
@@ -107,7 +107,7 @@ fn facts(event: &Event) -> Message {
 }
 
 /// An encoded record.
-fn record(at: usize, event: &Event) -> Vec<u8> {
+pub fn record(at: usize, event: &Event) -> Vec<u8> {
     let (id, span, person) = match event {
         Event::Gift(gift) => {
             let field = if gift.side == Side::Citizen { 1 } else { 3 };
