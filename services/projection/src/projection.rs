@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::progress::{Council, Progress};
 use crate::store::Store;
 use crate::tail::{self, source::Source};
-use crate::{Error, Health, Known, Options, rebuild};
+use crate::{Error, Health, Known, Options, maintain, rebuild};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,8 +107,11 @@ impl Projection {
         if stale {
             tracing::info!("the views are of another version of the fold: folding them again from the archive");
         }
-        let handles = tail::start(&shared)?;
-        Ok(Self { threads: Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) }), shared })
+        let threads = Threads { handles: Mutex::new(tail::start(&shared)?), shared: Some(shared.clone()) };
+        // If it cannot be started, the others are stopped as the handle on them goes.
+        let maintaining = maintain::start(&shared)?;
+        threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(maintaining);
+        Ok(Self { threads: Arc::new(threads), shared })
     }
 
     /// Stops: the round under way is committed and synced, streams end, calls answer `UNAVAILABLE`. Blocks until that is done, mostly

@@ -10,7 +10,7 @@ use crate::upstream::Deadline;
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
-use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, MaintainedValuation, QueryValueResponse, ValuationRef, ValueRow};
 use tandem_wire::partial::{from_response, to_definition, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
@@ -20,6 +20,7 @@ pub(crate) struct OfCouncil {
     answer: Answer,
     reflects: CouncilReflected,
     as_of: Option<CouncilAsOf>,
+    maintained: Option<MaintainedValuation>,
     pub change: Option<Changed>,
 }
 
@@ -30,6 +31,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     same_valuation(&councils)?;
     let mut change = Changed::add(&mut councils)?;
     let as_of = councils.iter_mut().filter_map(|council| council.as_of.take()).collect();
+    let maintained = councils.iter_mut().filter_map(|council| council.maintained.take()).collect();
     let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
     let nothing = || Failure::Internal("a question without councils passed its check".into());
     let mut answer = add(answers, Answer::merge)?.ok_or_else(nothing)?;
@@ -56,6 +58,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         next_page_token,
         as_of,
         change,
+        maintained,
     })
 }
 
@@ -66,7 +69,7 @@ async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: 
         let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
         let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
         let change = answer.change.take().map(|change| Changed::of_council(*change)).transpose()?;
-        Ok(OfCouncil { as_of: answer.as_of.take(), answer: from_response(answer)?, reflects, change })
+        Ok(OfCouncil { as_of: answer.as_of.take(), maintained: answer.maintained.take(), answer: from_response(answer)?, reflects, change })
     };
     iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
 }

@@ -33,6 +33,7 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         reflects,
         as_of: None,
         change: None,
+        maintained: None,
     }
 }
 

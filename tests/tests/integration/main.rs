@@ -6,6 +6,7 @@ mod compare;
 mod crash;
 mod data_sets;
 mod fold;
+mod maintained;
 mod reads;
 mod stop;
 mod stored;

@@ -25,10 +25,8 @@ impl<'a> Batch<'a> {
         self.batch.delete_range_cf(family, [table as u8], [table as u8 + 1]);
     }
 
-    pub(super) fn stamped(mut self, key: &[u8], stamp: u64) -> WriteBatch {
-        for family in self.families {
-            self.batch.put_cf(family, key, stamp.to_be_bytes());
-        }
+    /// What is to be committed.
+    pub fn finish(self) -> WriteBatch {
         self.batch
     }
 }

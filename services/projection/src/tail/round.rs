@@ -92,7 +92,7 @@ impl<'a> Tail<'a> {
         self.trim.after(committed, self.shared, &self.lanes)?;
         let bytes = self.drop_folded(&advanced);
         let councils = self.remember(folded);
-        self.pending = Some(Pending { batch: self.shared.store.stamped(batch), councils, bytes });
+        self.pending = Some(Pending { batch: batch.finish(), councils, bytes });
         Ok(())
     }
 

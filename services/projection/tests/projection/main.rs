@@ -3,6 +3,7 @@
 mod answers;
 mod damage;
 mod history;
+mod maintained;
 mod positions;
 mod restarts;
 mod streams;
