@@ -65,16 +65,22 @@ impl Keeper<'_> {
         if *self.shared.health_now() != Health::Serving {
             return Ok(());
         }
-        let books = self.shared.progress.borrow().books.clone();
-        for (council, at) in books {
+        for (council, at) in self.behind() {
             if self.shared.stopping() {
                 return Ok(());
             }
-            if self.seen.get(&council) != Some(&at) && !self.step(&council)? {
+            if !self.step(&council)? {
                 self.seen.insert(council, at);
             }
         }
         Ok(())
+    }
+
+    /// Councils that were committed to since their valuations had caught up.
+    fn behind(&self) -> Vec<(String, Council)> {
+        let progress = self.shared.progress.borrow();
+        let changed = progress.books.iter().filter(|(council, at)| self.seen.get(*council) != Some(*at));
+        changed.map(|(council, at)| (council.clone(), *at)).collect()
     }
 
     /// Says whether there is more to do.
