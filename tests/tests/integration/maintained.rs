@@ -77,7 +77,7 @@ async fn answers_come_from_sums_and_are_the_same() {
     record(&channel, catalogue).await;
     // The state's measure is not known yet: its entry waits.
     record(&channel, vec![contributed(10, contribution()), taught(11), alone(12, "plan:8")]).await;
-    compare(&channel, "0").await;
+    compare(&channel, "0.000000").await;
     record(&channel, vec![measure_defined(3, "teaching", Side::State)]).await;
     // plan:7: c = 90 × 20p, g = 45 × 50p; plan:8: c = 30 × 20p. 3600 ÷ 4650.
     compare(&channel, "0.774194").await;
