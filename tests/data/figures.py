@@ -2,10 +2,11 @@
 """Recomputes from the CSV files alone, with nothing of Tandem, what importing each set must come to.
 
     figures.py DATA_DIRECTORY      writes one JSON document to standard output
+    figures.py DATA_DIRECTORY residents      writes residents of 5 years and over of Trafford's small areas instead, as CSV
 
 For each mapping file: rows read, events, rows skipped by reason and rejected, quantities by measure in its smallest unit, and what becomes of
 the events of the whole list in its order on an empty ledger (applied, duplicate, suspended; without the catalogue). "checks" are the check
-figures of the sets' SOURCE.txt.
+figures of the sets' SOURCE.txt. "answers" are what questions about the imported sets must come to.
 """
 import csv
 import gzip
@@ -13,12 +14,14 @@ import json
 import sys
 from collections import Counter, defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from fractions import Fraction
 from pathlib import Path
 
 DATA = Path(sys.argv[1])
 # The ledger: (council, source, key) -> content.
 LEDGER = {}
 CHECKS = {}
+ANSWERS = {}
 
 
 def rows(path):
@@ -151,9 +154,22 @@ def household_waste():
             continue
         key = ("waste", row["region"], row["year"], row["material"], row["management"])
         out.event(row["region"], key, None, measures[row["management"]], times(row["tonnes"], 1_000_000))
+    year_on_year(table)
     for management, tonnes in tonnes_2019.items():
         CHECKS[f"scotland 2019 tonnes {management}"] = int(tonnes)
     return out
+
+
+def year_on_year(table):
+    """Grams sorted by council and year, beside those of the year before."""
+    grams = Counter()
+    for row in table:
+        if row["management"] == "Recycled":
+            grams[row["region"], int(row["year"])] += times(row["tonnes"], 1_000_000)
+    for name, council in [("Stirling", "S12000030"), ("Glasgow City", "S12000049")]:
+        for year in sorted(year for region, year in grams if region == name):
+            now, before = grams[name, year], grams[name, year - 1]
+            ANSWERS[f"{council} waste/sorted {year}"] = f"{now} was {before} change {now - before}"
 
 
 def bin_collection():
@@ -185,7 +201,22 @@ def community_food_visits():
     out = Import(len(table))
     for row in table:
         out.event("S12000030", ("visits", row["yyyy-MM-dd"]), None, "food/visits-a-day", int(row["count"]))
+    visits_by_month(table)
     return out
+
+
+def visits_by_month(table):
+    """Mean visits a day, beside those of the month before: rounded once, each, half to even."""
+    sums = defaultdict(lambda: [0, 0])
+    for row in table:
+        total = sums[row["yyyy-MM-dd"][:7]]
+        total[0], total[1] = total[0] + int(row["count"]), total[1] + 1
+    means = {month: Fraction(*total) for month, total in sums.items()}
+    for month, mean in sorted(means.items()):
+        year, number = int(month[:4]), int(month[5:])
+        before = means.get(f"{year - (number == 1)}-{number - 1 or 12:02}")
+        change = "none" if before is None else round(mean - before)
+        ANSWERS[f"food/visits-a-day {month}"] = f"{round(mean)} was {'none' if before is None else round(before)} change {change}"
 
 
 def areas(path, council, key, vintage):
@@ -358,6 +389,63 @@ IMPORTS = {
     "reference-dz11": lambda: areas("reference-uk/dz11_lad20_simd2020.csv.gz", "ltla20_code", ["dz11_code"], "dz11"),
 }
 
-if __name__ == "__main__":
+
+def area_vintages():
+    """Both vintages of the small areas of England and Wales: what is in which, and where their deciles differ."""
+    old = {row["lsoa11_code"]: row for row in rows("reference-uk/lsoa11_lad21_imd2019.csv.gz")}
+    new = {row["lsoa21_code"]: row for row in rows("reference-uk/lsoa21_ward24_lad24_imd2025.csv.gz")}
+    both = [code for code in old if code in new and old[code]["IMD_decile"] and new[code]["IMD_decile"]]
+    CHECKS["areas of 2011"] = len(old)
+    CHECKS["areas of 2021"] = len(new)
+    CHECKS["areas with a decile of 2019"] = sum(row["IMD_decile"] != "" for row in old.values())
+    CHECKS["areas with a decile of 2025"] = sum(row["IMD_decile"] != "" for row in new.values())
+    CHECKS["areas with both deciles"] = len(both)
+    CHECKS["areas whose deciles differ"] = sum(old[code]["IMD_decile"] != new[code]["IMD_decile"] for code in both)
+    trafford = {code for code, row in new.items() if row["ltla24_code"] == "E08000009"}
+    CHECKS["areas of Trafford 2011"] = sum(row["ltla21_code"] == "E08000009" for row in old.values())
+    CHECKS["areas of Trafford 2021"] = len(trafford)
+    CHECKS["areas of Trafford whose deciles differ"] = sum(old[code]["IMD_decile"] != new[code]["IMD_decile"] for code in both if code in trafford)
+    trafford_by_decile(old, new)
+
+
+def trafford_residents():
+    """Everybody of 5 years and over is in one band of unpaid care, or gives none."""
+    residents = Counter()
+    for row in rows("state-trafford/unpaid_care_2021_lsoa_trafford.csv.gz"):
+        residents[row["area_code"]] += int(row["value"])
+    return residents
+
+
+def trafford_by_decile(old, new):
+    """Carers of 50 hours a week or more by deprivation decile of their area in both vintages, and how unequal that is per head."""
+    residents, by_decile = Counter(), {"2019": Counter(), "2025": Counter()}
+    for code, number in trafford_residents().items():
+        residents[int(new[code]["IMD_decile"])] += number
+    for row in rows("state-trafford/unpaid_care_2021_lsoa_trafford.csv.gz"):
+        if BANDS.get(row["unpaid_care"]) == "50-or-more":
+            code = row["area_code"]
+            by_decile["2025"][new[code]["IMD_decile"]] += int(row["value"])
+            by_decile["2019"][old[code]["IMD_decile"] if code in old else ""] += int(row["value"])
+    for vintage, carers in by_decile.items():
+        for decile, number in carers.items():
+            CHECKS[f"Trafford carers {vintage} decile {decile}".rstrip()] = number
+    for decile, number in residents.items():
+        CHECKS[f"Trafford residents decile {decile}"] = number
+    # 2/mu * sum of f * mu_t * R, less 1, with exact fractions.
+    everybody, all_carers = sum(residents.values()), sum(by_decile["2025"].values())
+    mean, below, total = Fraction(all_carers, everybody), 0, Fraction(0)
+    for decile in sorted(residents):
+        share, rank = Fraction(residents[decile], everybody), Fraction(2 * below + residents[decile], 2 * everybody)
+        total += share * Fraction(by_decile["2025"][str(decile)], residents[decile]) * rank
+        below += residents[decile]
+    CHECKS["Trafford concentration index in millionths"] = round((2 / mean * total - 1) * 1_000_000)
+
+
+if __name__ == "__main__" and sys.argv[2:] == ["residents"]:
+    print("area,population")
+    for code, number in trafford_residents().items():
+        print(f"{code},{number}")
+elif __name__ == "__main__":
+    area_vintages()
     imports = {name: compute().figures() for name, compute in IMPORTS.items()}
-    json.dump({"imports": imports, "checks": CHECKS}, sys.stdout, indent=1, ensure_ascii=False)
+    json.dump({"imports": imports, "checks": CHECKS, "answers": ANSWERS}, sys.stdout, indent=1, ensure_ascii=False)

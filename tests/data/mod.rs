@@ -17,6 +17,8 @@ use tandem_proto::v1::facts::Body;
 pub struct Expected {
     /// Check figures of the sets' SOURCE.txt.
     pub checks: BTreeMap<String, i64>,
+    /// What questions about the imported sets come to; the integration tests ask them.
+    pub answers: BTreeMap<String, String>,
     /// The imports, in order.
     pub import: Vec<Import>,
 }
@@ -61,6 +63,7 @@ pub struct Figures {
 struct Recomputed {
     imports: BTreeMap<String, Figures>,
     checks: BTreeMap<String, i64>,
+    answers: BTreeMap<String, String>,
 }
 
 /// The ledger, as far as these figures need it: what is known by council, source and event id.
@@ -167,6 +170,7 @@ fn every_set_comes_to_its_figures() {
     let Some(data) = directory() else { return };
     let (expected, recomputed, mut ledger) = (expected(), recomputed(&data), Ledger::default());
     assert_eq!(recomputed.checks, expected.checks, "figures.py against SOURCE.txt");
+    assert_eq!(recomputed.answers, expected.answers, "answers of figures.py and of expected.toml");
     let names: BTreeSet<_> = expected.import.iter().map(name).collect();
     assert_eq!(names, recomputed.imports.keys().cloned().collect(), "imports of expected.toml and of figures.py");
     for import in &expected.import {
@@ -224,6 +228,29 @@ fn events_carry_the_check_figures() {
     assert_eq!(atus["volunteering/time"], check("atus volunteering minutes"));
     assert_eq!(atus["care/unpaid-care"] + atus["education/homework-support"], check("atus care minutes"));
     assert_eq!(find("atus-staff.toml").figures.quantities["staff/time"], check("atus staff minutes"));
+}
+
+/// The two vintages of small areas, from the events: how many have a decile in each, and where the two differ.
+#[test]
+fn two_vintages_of_areas_have_other_deciles() {
+    let Some(data) = directory() else { return };
+    let expected = expected();
+    let deciles = |name: &str| {
+        let import = expected.import.iter().find(|import| import.mapping == Path::new(name)).unwrap();
+        let mut deciles = BTreeMap::new();
+        map(&data, import, |event| {
+            let Some(Body::AreaDefined(area)) = event.facts.and_then(|facts| facts.body) else { panic!("{name} records areas only") };
+            let code = area.area.split_once(':').unwrap().1.to_owned();
+            assert_eq!(deciles.insert(code, area.deprivation_decile), None, "an area twice");
+        });
+        deciles
+    };
+    let (old, new) = (deciles("reference-lsoa11.toml"), deciles("reference-lsoa21.toml"));
+    let known = |deciles: &BTreeMap<String, Option<u32>>| deciles.values().flatten().count();
+    let both: Vec<_> = old.iter().filter_map(|(code, old)| Some(((*old)?, (*new.get(code)?)?))).collect();
+    let found = [old.len(), new.len(), known(&old), known(&new), both.len(), both.iter().filter(|(old, new)| old != new).count()];
+    let names = ["of 2011", "of 2021", "with a decile of 2019", "with a decile of 2025", "with both deciles", "whose deciles differ"];
+    assert_eq!(found.map(|found| found as i64), names.map(|name| expected.checks[&format!("areas {name}")]));
 }
 
 /// A key of a person never leaves the importer.

@@ -34,6 +34,7 @@ pub fn random(model: &Model, random: &mut Random) -> QueryValueRequest {
         one_sided_older_than_days: days,
         today: if days > 0 { Date(FIRST_DAY + 150).to_string() } else { String::new() },
         page_size: 10_000,
+        area_vintage: if random.percent(20) { (*random.pick(&["imd2019", "imd2025", "imd2010"])).into() } else { String::new() },
         ..Default::default()
     }
 }
@@ -76,7 +77,7 @@ fn period(random: &mut Random) -> (String, String) {
 }
 
 fn dimensions(random: &mut Random, of_exchanges: bool) -> Vec<i32> {
-    let mut plain = vec![Dimension::Council, Dimension::Service, Dimension::Area];
+    let mut plain = vec![Dimension::Council, Dimension::Service, Dimension::Area, Dimension::Decile, Dimension::ParentArea];
     let mut calendar = vec![Dimension::Month, Dimension::Quarter, Dimension::Year];
     if !of_exchanges {
         plain.extend([Dimension::Measure, Dimension::Side, Dimension::Evidence]);

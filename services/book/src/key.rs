@@ -102,6 +102,12 @@ impl VerifierKey {
         self.purpose
     }
 
+    /// The same public key under another name: the key of another book that one secret signs. See [`SigningKey::named`].
+    pub fn named(&self, name: &str) -> Result<Self, Error> {
+        check_name("verifier key", name)?;
+        Ok(Self { name: name.to_owned(), id: key_id(name, self.purpose, self.public()), purpose: self.purpose, key: self.key })
+    }
+
     /// The 32 bytes of the public key (RFC 8032).
     pub fn public(&self) -> &[u8; 32] {
         self.key.as_bytes()

@@ -13,33 +13,46 @@
 //! unit is a month or larger, and by the same rules.
 //!
 //! **Points.** A question may be as of a point of the book ([`AsOf`]): then entries, postings and statements are gone through with what counted
-//! at that point. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
+//! at that point; quantities as of the end of a recorded day or month are read from the journals. [`explain`] does that at two points, or by two valuations, and says what the values changed by.
 
+mod areas;
 mod as_of;
+mod budgets;
 mod cells;
 mod change;
+mod classes;
+mod compare;
+mod concentration;
+mod deciles;
 mod entries;
 mod exchanges;
 mod finish;
 mod group;
+mod live;
 pub mod maintained;
 mod measures;
+mod outcomes;
 mod participants;
+mod retention;
 mod scope;
 mod source;
 mod sums;
+mod taking_part;
 mod walk;
+mod willingness;
 
 use crate::bytes::Corrupt;
 use crate::date::Date;
 use crate::event::{Evidence, Invalid, Side};
-use crate::metrics::{self, Answer, Dimension, Filter, Needs};
+use crate::metrics::{self, Answer, Dimension, Filter, IndicatorUsed, Needs};
 use crate::rows::read_definition;
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::{Priced, Prices};
+use areas::Areas;
 use as_of::Point;
 use measures::Measures;
 use scope::Scope;
+use std::rc::Rc;
 
 pub use as_of::AsOf;
 pub use change::{Answered, Start, explain};
@@ -87,6 +100,20 @@ pub struct ValuationAsked {
     pub version: Option<u32>,
 }
 
+/// What each group is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same group in an earlier period.
+    With {
+        /// First day.
+        start: Date,
+        /// Last day.
+        end: Date,
+    },
+    /// The same group in the calendar unit before; [`Answer::keep_present`] belongs to it.
+    Previous,
+}
+
 /// What is asked of one council.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
@@ -102,8 +129,16 @@ pub struct Question {
     pub one_sided_older_than_days: u32,
     /// The day from which ages are counted.
     pub today: Option<Date>,
+    /// The indicator of which outcomes are wanted, by its id.
+    pub indicator: Option<String>,
+    /// None: nothing is compared.
+    pub comparison: Option<Comparison>,
     /// The point of the book up to which entries count; none: its end.
     pub as_of: Option<AsOf>,
+    /// Vintage in which areas have their decile, parent and population; none: of each area the newest.
+    pub area_vintage: Option<String>,
+    /// Id of the indicator that says how many support what is pledged; none: nothing is said of support.
+    pub support_indicator: Option<String>,
 }
 
 /// Why there is no answer. Asking the same again does not help, unless a read failed for a passing reason.
@@ -123,6 +158,14 @@ pub enum Error<E> {
         /// The version asked for.
         version: Option<u32>,
     },
+    /// The council has defined no such indicator.
+    #[error("the council has not defined the indicator {id}{}", nearest(id, known))]
+    UnknownIndicator {
+        /// Its id.
+        id: String,
+        /// Those that it has defined.
+        known: Vec<String>,
+    },
     /// The views have not yet reached what is asked of them. Asking again later helps.
     #[error("the views reach {folded} entries and not yet all effects of the {entries} that are asked for")]
     NotFolded {
@@ -134,9 +177,41 @@ pub enum Error<E> {
     /// Amounts at two valuations are in two currencies.
     #[error("the valuations are in two currencies, {0} and {1}, which cannot be subtracted")]
     Currencies(String, String),
+    /// The council defines no area in this vintage.
+    #[error("no area is defined in the vintage {vintage}: {}", vintages(known))]
+    UnknownVintage {
+        /// The vintage asked for.
+        vintage: String,
+        /// Those that there are, ascending.
+        known: Vec<String>,
+    },
     /// A sum of amounts does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// Actors' amounts have too many different values.
+    #[error("{0}: ask for a smaller scope, or for fewer groups")]
+    TooManyAmounts(metrics::TooManyAmounts),
+}
+
+/// Indicators that an error names.
+const NAMED_MAX: usize = 5;
+
+/// "; the nearest of its indicators are …", or that it has none.
+fn nearest(id: &str, known: &[String]) -> String {
+    let mut nearest: Vec<&String> = known.iter().collect();
+    nearest.sort_by_key(|known| metrics::how_far(id, known));
+    nearest.truncate(NAMED_MAX);
+    match nearest.as_slice() {
+        [] => " and no other".into(),
+        names => format!("; nearest to it are {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn vintages(known: &[String]) -> String {
+    match known {
+        [] => "no area is defined at all".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
 }
 
 /// Turns a failure of reading rows into an answer's.
@@ -157,12 +232,20 @@ struct Asked<'a, R> {
     measures: Measures,
     scope: Scope,
     prices: Option<Prices>,
+    /// None: no outcomes are wanted.
+    indicator: Option<IndicatorUsed>,
     /// What counts; `None`: what the views hold.
     point: Option<Point>,
+    areas: Rc<Areas>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
 pub fn aggregate<R: Rows>(rows: &R, council: &str, question: &Question) -> Result<Answer, Error<R::Error>> {
+    compare::compare(rows, council, question, answer(rows, council, question)?)
+}
+
+/// The answer without its comparison.
+fn answer<R: Rows>(rows: &R, council: &str, question: &Question) -> Result<Answer, Error<R::Error>> {
     let asked = ask(rows, council, question)?;
     asked.answer(source::plan(&asked))
 }
@@ -179,13 +262,22 @@ fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, po
     let measures = Measures::load(rows, council)?;
     let scope = Scope::resolve(rows, council, &question.filters, &measures)?;
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
-    Ok(Asked { rows, council, question, measures, scope, prices, point })
+    let named = question.indicator.as_ref().filter(|_| question.needs.outcomes);
+    let indicator = named.map(|id| outcomes::indicator(rows, council, id)).transpose()?;
+    let areas = Rc::new(Areas::load(rows, council, question)?);
+    Ok(Asked { rows, council, question, measures, scope, prices, indicator, point, areas })
 }
 
 fn check(question: &Question) -> Result<(), Vec<Invalid>> {
-    // Any metric of whole exchanges stands for all of them.
-    let whole = metrics::ALL.iter().filter(|metric| metric.needs.exchanges).take(usize::from(question.needs.exchanges));
-    let mut wrong = metrics::check(&whole.collect::<Vec<_>>(), &question.group_by, &question.filters.used(), true);
+    // Any metric of whole exchanges stands for all of them; so does any of outcomes, and any that compares deciles.
+    let one = |is_asked: bool, needs: fn(&Needs) -> bool| metrics::ALL.iter().filter(move |metric| needs(&metric.needs)).take(usize::from(is_asked));
+    let needs = question.needs;
+    let mut stands: Vec<_> = one(needs.exchanges, |needs| needs.exchanges).chain(one(needs.outcomes, |needs| needs.outcomes)).collect();
+    stands.extend(one(needs.observations, |needs| needs.observations).chain(one(needs.deciles, |needs| needs.deciles)));
+    stands.extend(taking_part::bound(needs.taking_part));
+    let mut wrong = metrics::check(&stands, &question.group_by, &question.filters.used(), true);
+    wrong.extend(metrics::check_comparison(&stands, &question.group_by, &compared(question)));
+    wrong.extend(metrics::whole_months(&stands, question.filters.start, question.filters.end));
     if question.one_sided_older_than_days > 0 && question.today.is_none() {
         wrong.push(Invalid::new("today", "is required with one_sided_older_than_days"));
     }
@@ -198,6 +290,16 @@ fn check(question: &Question) -> Result<(), Vec<Invalid>> {
         wrong.push(Invalid::new("metrics", "cannot all be asked as of a point"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn compared(question: &Question) -> metrics::ComparisonAsked {
+    let (compare_start, compare_end) = match question.comparison {
+        Some(Comparison::With { start, end }) => (Some(start), Some(end)),
+        _ => (None, None),
+    };
+    let compare_previous = question.comparison == Some(Comparison::Previous);
+    let (start, end, has_indicator) = (question.filters.start, question.filters.end, question.indicator.is_some());
+    metrics::ComparisonAsked { start, end, compare_start, compare_end, compare_previous, has_indicator }
 }
 
 /// Looks a valuation up.

@@ -59,8 +59,32 @@ impl<'a> Take<'a> {
     }
 
     /// An unsigned varint.
+    #[inline]
     pub fn unsigned(&mut self) -> Result<u128, Corrupt> {
-        // Most are short: up to 9 bytes need no 128 bits.
+        match self.short() {
+            Some(short) => Ok(short.into()),
+            None => self.long(),
+        }
+    }
+
+    /// An unsigned varint of one or two bytes, as most are; `None`, and nothing taken: it is longer.
+    #[inline]
+    fn short(&mut self) -> Option<u16> {
+        match *self.rest {
+            [one, ref rest @ ..] if one < 0x80 => {
+                self.rest = rest;
+                Some(one.into())
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Some(u16::from(low & 0x7f) | u16::from(high) << 7)
+            }
+            _ => None,
+        }
+    }
+
+    fn long(&mut self) -> Result<u128, Corrupt> {
+        // Up to 9 bytes need no 128 bits.
         let mut short = 0u64;
         for (at, &byte) in self.rest.iter().take(9).enumerate() {
             short |= u64::from(byte & 0x7f) << (7 * at);
@@ -68,12 +92,6 @@ impl<'a> Take<'a> {
                 self.rest = &self.rest[at + 1..];
                 return Ok(short.into());
             }
-        }
-        if let Some((&byte, rest)) = self.rest.split_first()
-            && byte < 0x80
-        {
-            self.rest = rest;
-            return Ok(u128::from(byte));
         }
         let mut value = 0u128;
         for (at, &byte) in self.rest.iter().take(19).enumerate() {
@@ -87,17 +105,23 @@ impl<'a> Take<'a> {
     }
 
     /// A signed varint.
+    #[inline]
     pub fn signed(&mut self) -> Result<i128, Corrupt> {
-        let value = self.unsigned()?;
+        if let Some(short) = self.short() {
+            return Ok((i32::from(short >> 1) ^ -i32::from(short & 1)).into());
+        }
+        let value = self.long()?;
         Ok((value >> 1) as i128 ^ -((value & 1) as i128))
     }
 
     /// An unsigned varint of a narrower type.
+    #[inline]
     pub fn number<T: TryFrom<u128>>(&mut self) -> Result<T, Corrupt> {
         T::try_from(self.unsigned()?).map_err(|_| self.corrupt())
     }
 
     /// A signed varint of a narrower type.
+    #[inline]
     pub fn narrow<T: TryFrom<i128>>(&mut self) -> Result<T, Corrupt> {
         T::try_from(self.signed()?).map_err(|_| self.corrupt())
     }
@@ -117,6 +141,18 @@ impl<'a> Take<'a> {
     /// One byte.
     pub fn byte(&mut self) -> Result<u8, Corrupt> {
         Ok(self.bytes(1)?[0])
+    }
+
+    /// A big-endian number of 1 to 8 bytes.
+    #[inline]
+    pub fn be(&mut self, width: usize) -> Result<u64, Corrupt> {
+        // One load where more bytes follow, as nearly always.
+        let eight = self.rest.first_chunk().copied();
+        let head = self.bytes(width)?;
+        Ok(match eight {
+            Some(eight) => u64::from_be_bytes(eight) >> (64 - 8 * width),
+            None => head.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        })
     }
 
     /// A big-endian number of 4 bytes.
@@ -171,10 +207,26 @@ mod tests {
 
     #[test]
     fn numbers_go_there_and_back() {
-        for value in [0, 1, -1, 63, 64, -64, -65, i128::from(i64::MAX), i128::MAX, i128::MIN] {
+        for value in [0, 1, -1, 63, 64, -64, -65, 8_191, 8_192, -8_192, -8_193, i128::from(i64::MAX), i128::MAX, i128::MIN] {
             let mut out = Vec::new();
             put_signed(&mut out, value);
-            assert_eq!(Take::new("test", &out).signed(), Ok(value));
+            // Whatever follows.
+            for more in [&[][..], &[0], &[0xff; 24]] {
+                let bytes = [&out, more].concat();
+                let mut take = Take::new("test", &bytes);
+                assert_eq!((take.signed(), take.rest()), (Ok(value), more));
+            }
+            let cut = Take::new("test", &out[..out.len() - 1]).signed();
+            assert!(cut.is_err(), "{value}");
+        }
+        for width in 1..=8 {
+            let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+            let expected = bytes[..width].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            for end in width..=bytes.len() {
+                let mut take = Take::new("test", &bytes[..end]);
+                assert_eq!((take.be(width), take.rest()), (Ok(expected), &bytes[width..end]));
+            }
+            assert!(Take::new("test", &bytes[..width - 1]).be(width).is_err());
         }
         let mut keys: Vec<Vec<u8>> = [-5, 0, 7, i32::MIN, i32::MAX]
             .map(|day| {

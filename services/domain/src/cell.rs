@@ -47,6 +47,7 @@ impl Cell {
     }
 
     /// Reads its bytes from the front of others.
+    #[inline]
     pub fn take(take: &mut Take<'_>) -> Result<Self, Corrupt> {
         Ok(Self {
             quantity: take.signed()?,

@@ -4,19 +4,36 @@
 //! A question goes: [`find`] and [`check`] → one [`crate::aggregate::aggregate`] per council → [`Answer::merge`] →
 //! [`Metric::evaluate`] for each group. Until the last step everything is exact integers; that step rounds, once, half to even.
 
+mod asking;
+mod association;
 mod change;
+mod comparison;
+mod currency;
 mod decimal;
+mod equity;
+mod exact;
 mod figures;
 pub(crate) mod merge;
+mod outcomes;
 mod partial;
 mod registry;
+mod residents;
+mod taking_part;
 
+pub use asking::{TooManyAmounts, whole_months};
 pub use change::{AsOfUsed, Change, ChangeFigure, ChangePartial, EFFECTS, EXPLAINED, EffectDefinition, Effects, Shown, Unexplained, is_explained};
+pub use comparison::{ComparisonAsked, EarlierFigure, check_comparison, check_explained};
+pub use currency::minor_places;
 pub use decimal::{ratio, rounded};
 pub use figures::{Coverage, Figure, Money};
 pub use merge::Mismatch;
+pub use outcomes::{IndicatorUsed, Observation, OutcomePartial};
 pub use partial::{Amount, Answer, Dimension, ExchangePartial, GroupKey, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
 pub use registry::ALL;
+pub use residents::{DECILES, DecilePartial, Residents, ResidentsPartial};
+pub use taking_part::{
+    AMOUNTS_MAX, AmountsPartial, BudgetPartial, PledgedPartial, RetentionPartial, TakingPart, TakingPartNeeds, WillingnessPartial,
+};
 
 use crate::event::Invalid;
 
@@ -35,6 +52,18 @@ pub struct Needs {
     pub participants: bool,
     /// A valuation must be named.
     pub valuation: bool,
+    /// [`Partial::outcome`]: an indicator must be named.
+    pub outcomes: bool,
+    /// [`Partial::observations`], from outcomes and, with a valuation, cells.
+    pub observations: bool,
+    /// [`Partial::earlier`]: a comparison must be asked.
+    pub comparison: bool,
+    /// [`Answer::residents`].
+    pub residents: bool,
+    /// [`Partial::deciles`].
+    pub deciles: bool,
+    /// What of [`Partial::taking_part`].
+    pub taking_part: TakingPartNeeds,
 }
 
 impl Needs {
@@ -47,6 +76,12 @@ impl Needs {
             exchange_values: self.exchange_values || other.exchange_values,
             participants: self.participants || other.participants,
             valuation: self.valuation || other.valuation,
+            outcomes: self.outcomes || other.outcomes,
+            observations: self.observations || other.observations,
+            comparison: self.comparison || other.comparison,
+            residents: self.residents || other.residents,
+            deciles: self.deciles || other.deciles,
+            taking_part: self.taking_part.and(other.taking_part),
         }
     }
 
@@ -60,6 +95,10 @@ impl Needs {
             Self { exchange_values: true, ..none() },
             Self { participants: true, ..none() },
             Self { valuation: true, ..none() },
+            // A comparison of what can be answered so asks the same of an earlier period.
+            Self { comparison: true, ..none() },
+            // Grades come from the same rows as all quantities; what else says who takes part, from what holds now.
+            Self { taking_part: TakingPartNeeds { grades: true, ..TakingPartNeeds::default() }, ..none() },
         ];
         let known = known.into_iter().fold(none(), Self::and);
         self.and(known) == known
@@ -125,7 +164,11 @@ impl Metric {
 
     /// Its figures of one group: one, or one per part. Values are rounded here, once, each from its own exact amount.
     pub fn evaluate(&self, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
-        (self.figures)(self, partial, money)
+        match &partial.earlier {
+            // Those that are comparisons themselves look at it on their own.
+            Some(earlier) if !self.needs.comparison => comparison::compared(self, partial, earlier, money),
+            _ => (self.figures)(self, partial, money),
+        }
     }
 }
 
@@ -143,12 +186,16 @@ pub struct Unknown {
 /// The metric of this name.
 pub fn find(name: &str) -> Result<&'static Metric, Unknown> {
     let found = ALL.iter().find(|metric| metric.name == name);
-    let how_far = |known: &&'static str| (!known.contains(name), distance(name, known));
-    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(how_far).unwrap_or_default() })
+    found.ok_or_else(|| Unknown { nearest: ALL.iter().map(|metric| metric.name).min_by_key(|known| how_far(name, known)).unwrap_or_default() })
+}
+
+/// How far a known name is from one that is not: those that have it in them come first.
+pub(crate) fn how_far(name: &str, known: &str) -> (bool, usize) {
+    (!known.contains(name), distance(name, known))
 }
 
 /// How many letters must be added, left out or changed. What is longer than any name is compared by its front.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (index, letter) in a.chars().take(64).enumerate() {
@@ -179,28 +226,39 @@ pub fn check(metrics: &[&Metric], group_by: &[Dimension], filters: &[Filter], ha
             wrong.push(Invalid::new(&field, format!("is {}: only one calendar unit may be asked", dimension.name())));
         }
         if let Some(metric) = metrics.iter().find(|metric| !metric.group_by.contains(dimension)) {
-            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {HOMES}", metric.name, dimension.name())));
+            wrong.push(Invalid::new(&field, format!("{} cannot be grouped by {}: {}", metric.name, dimension.name(), asking::why(metric))));
         }
     }
     for filter in filters {
         if let Some(metric) = metrics.iter().find(|metric| !metric.filters.contains(filter)) {
-            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {HOMES}", metric.name)));
+            wrong.push(Invalid::new(filter.field(), format!("{} cannot be narrowed by it: {}", metric.name, asking::why(metric))));
         }
     }
     if let Some(metric) = metrics.iter().find(|metric| metric.needs.valuation && !has_valuation) {
         wrong.push(Invalid::new("valuation", format!("is required: {} is in money", metric.name)));
     }
+    wrong.extend(asking::by_month(metrics, group_by));
     wrong
 }
 
 /// All that is wrong with asking these metrics as of a point of the book.
 pub fn check_as_of(metrics: &[&Metric]) -> Vec<Invalid> {
     let unknown = metrics.iter().enumerate().filter(|(_, metric)| !metric.needs.have_as_of());
-    unknown.map(|(index, metric)| Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point", metric.name))).collect()
+    unknown
+        .map(|(index, metric)| {
+            Invalid::new(format!("metrics[{index}]"), format!("{} cannot be asked as of a point: {}", metric.name, asking::why_now(metric)))
+        })
+        .collect()
 }
+
+/// Why a metric that compares deciles is not asked by what has only one.
+const DECILES_COMPARED: &str = "it compares the deprivation deciles, and each of these has one";
 
 /// Why metrics of whole exchanges are asked by home only.
 pub(crate) const HOMES: &str = "it is about whole exchanges, which count at their home (service, area, month)";
+
+/// Why metrics of outcomes are asked by service, area and time only.
+const OUTCOMES: &str = "it is about outcomes, which are observed of a service, an area and a period, and of no measure or side";
 
 #[cfg(test)]
 mod tests;

@@ -488,6 +488,12 @@ impl Exchange {
 
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let (front, postings) = Self::decode_front(bytes)?;
+        Ok(Self { postings: read_postings(postings)?, ..front })
+    }
+
+    /// Reads all but its postings, which are most of it: none are in the exchange, and their bytes are for [`postings`].
+    pub fn decode_front(bytes: &[u8]) -> Result<(Self, &[u8]), Corrupt> {
         let mut take = Take::new("Exchange", bytes);
         let home = Home { service: take.number()?, area: take.number()?, period: take.period()? };
         let first_citizen = if take.byte()? == 1 { Some(take.day()?) } else { None };
@@ -499,7 +505,7 @@ impl Exchange {
             accounts.push(Account { measure, side, quantity: take.unsigned()?, count: take.number()? });
         }
         let pages = take.number()?;
-        Ok(Self { home, first_citizen, first_state, accounts, pages, postings: read_postings(take.rest())? })
+        Ok((Self { home, first_citizen, first_state, accounts, pages, postings: Vec::new() }, take.rest()))
     }
 }
 
@@ -510,12 +516,13 @@ pub fn put_postings(out: &mut Vec<u8>, postings: &[Posting]) {
 
 /// What [`put_postings`] wrote.
 pub fn read_postings(bytes: &[u8]) -> Result<Vec<Posting>, Corrupt> {
+    postings(bytes).collect()
+}
+
+/// The same one by one. After an error there is nothing more to be had.
+pub fn postings(bytes: &[u8]) -> impl Iterator<Item = Result<Posting, Corrupt>> {
     let mut take = Take::new("Postings", bytes);
-    let mut postings = Vec::new();
-    while !take.is_empty() {
-        postings.push(Posting::take(&mut take)?);
-    }
-    Ok(postings)
+    std::iter::from_fn(move || (!take.is_empty()).then(|| Posting::take(&mut take)))
 }
 
 /// A line of a statement: whether it was given or received, whether it stands in an exchange, and the posting.

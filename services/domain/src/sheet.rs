@@ -40,8 +40,9 @@ impl<'a> Items<'a> {
         if (1..=WIDTH_MAX).contains(&width) { Ok(Self { take, width: width.into(), last: None }) } else { Err(take.corrupt()) }
     }
 
+    #[inline]
     fn take(&mut self) -> Result<(u64, Cell), Corrupt> {
-        let sub = self.take.bytes(self.width)?.iter().fold(0, |sub, byte| sub << 8 | u64::from(*byte));
+        let sub = self.take.be(self.width)?;
         if self.last.replace(sub).is_some_and(|last| last >= sub) {
             return Err(self.take.corrupt());
         }
@@ -52,6 +53,7 @@ impl<'a> Items<'a> {
 impl Iterator for Items<'_> {
     type Item = Result<(u64, Cell), Corrupt>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         (!self.take.is_empty()).then(|| self.take())
     }
@@ -97,6 +99,9 @@ fn unbiased(low: u64) -> i32 {
 pub(crate) const UNIT_BITS: u32 = 5;
 /// See [`UNIT_BITS`].
 pub(crate) const AREA_BITS: u32 = 8;
+
+/// The lower bits of the sub-keys of journals, `CubeDays` and `AreaJournal`: when a change was recorded, biased.
+pub(crate) const RECORDED_BITS: u32 = 32;
 
 /// Sub-key of `CubeMonths`: evidence 1 ‖ unit 5.
 pub struct MonthSub {

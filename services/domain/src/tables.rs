@@ -6,7 +6,10 @@
 //! |---|---|---|
 //! | Book | – | entries, book time, duplicates, position of the last record |
 //! | Entry | sequence 8 | book time 8 ‖ Record |
-//! | (0x03 is kept for the tree's bundles) | | |
+//! | Bundle | index 8 | the entry bundle of 256 commitments, as it is served; full ones only |
+//! | Tile | level 1 ‖ index 8 | the hashes of the tile, 32 bytes each; level 0 when it is full, higher ones as far as they are |
+//! | Frontier | – | the tree's right edge, as `tandem_book::tree::Frontier` writes it |
+//! | Tail | sequence 8 of the first | commitments of the bundle that is not full, as in a bundle; a row for each commit |
 //! | Index | event id 16 ‖ source 4 | sequences 8 each |
 //! | NameByText | kind 1 ‖ text | number |
 //! | NameByNumber | kind 1 ‖ number 4; not of actors | text |
@@ -57,6 +60,8 @@ pub enum Table {
     Book = 0x01,
     /// The entries: the archive.
     Entry = 0x02,
+    /// The tree's full entry bundles.
+    Bundle = 0x03,
     /// Event id to sequences.
     Index = 0x04,
     /// Dictionary.
@@ -99,6 +104,12 @@ pub enum Table {
     MaintainedSums = 0x1f,
     /// How far a maintained valuation is.
     MaintainedProgress = 0x20,
+    /// The tree's hashes.
+    Tile = 0x21,
+    /// How far the tree is.
+    Frontier = 0x22,
+    /// The entries of the bundle that is not full.
+    Tail = 0x23,
     /// Cube by month.
     CubeMonths = 0x24,
     /// Cube by day, journalled by recorded day.
@@ -115,9 +126,10 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::Book,
         Self::Entry,
+        Self::Bundle,
         Self::Index,
         Self::NameByText,
         Self::NameByNumber,
@@ -139,6 +151,9 @@ impl Table {
         Self::MaintainedWorth,
         Self::MaintainedSums,
         Self::MaintainedProgress,
+        Self::Tile,
+        Self::Frontier,
+        Self::Tail,
         Self::CubeMonths,
         Self::CubeDays,
         Self::CubeAreas,
@@ -165,7 +180,7 @@ impl Table {
 
     /// Tables that a rebuild of the views keeps: the archive, and what cannot be had from it.
     pub fn is_book(self) -> bool {
-        matches!(self, Self::Book | Self::Entry | Self::Cursor | Self::Meta)
+        matches!(self, Self::Book | Self::Entry | Self::Bundle | Self::Tile | Self::Frontier | Self::Tail | Self::Cursor | Self::Meta)
     }
 }
 

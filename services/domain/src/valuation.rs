@@ -163,7 +163,7 @@ fn worth(valuation: &Valuation<'_>, denominator: u64, measure: Priced<'_>) -> Wo
 }
 
 /// Whether a measure's unit is an ISO 4217 code: three capital letters, which no UCUM unit of ours is.
-fn is_currency(unit: &str) -> bool {
+pub(crate) fn is_currency(unit: &str) -> bool {
     unit.len() == 3 && unit.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 

@@ -63,6 +63,14 @@ pub enum Error {
     /// A row is not what was written.
     #[error("the projection is damaged: {0}; `tandem rebuild` folds the views again, and if that finds the same, restore it from a backup")]
     Corrupt(#[from] Corrupt),
+    /// Checkpoints cannot be published.
+    #[error("cannot publish checkpoints in {}: {why}", path.display())]
+    Publisher {
+        /// Where they are kept.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The log could not be read.
     #[error("cannot read the log: {0}")]
     Log(#[from] tandem_log::Error),

@@ -6,7 +6,7 @@
 //!                                                          └─ then published: who waits for a position is woken
 //! ```
 //!
-//! What a commit holds — entries, views and how far each partition is — is one RocksDB write batch, so that a crash leaves no half. The
+//! What a commit holds — entries, their tree, views and how far each partition is — is one RocksDB write batch, so that a crash leaves no half. The
 //! batch is not synced: what a lost one held is folded again from the log, which is why the log is trimmed only below what was synced.
 //!
 //! Maintained valuations follow the views on a thread of their own, in commits of their own.
@@ -14,6 +14,7 @@
 //! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
 //! [`dump`] lists every row as it logically is.
 
+mod book;
 mod error;
 mod known;
 mod maintain;
@@ -27,6 +28,7 @@ mod server;
 mod store;
 mod tail;
 
+pub use book::Publisher;
 pub use error::Error;
 pub use known::Known;
 pub use options::Options;

@@ -70,6 +70,8 @@ impl Metrics {
         family("duplicates", "gauge", "Records that were exact duplicates, in all books.", &totals.duplicates);
         family("suspended", "gauge", "Entries in suspense now.", &totals.suspended);
         family("cures_pending", "gauge", "Causes whose cures are due and not all carried out.", &totals.cures);
+        let unpublished = shared.options.publisher.as_ref().map_or(0, |publisher| publisher.refused().len());
+        family("books_unpublished", "gauge", "Books whose checkpoints are refused: see the log.", &unpublished);
         family("lag_frames", "gauge", "Frames that are durable in the log and not folded.", &tail::lag_frames(shared));
         family("records_folded_total", "counter", "Records folded since the start.", &read(&self.records));
         family("commits_total", "counter", "Commits since the start.", &read(&self.rounds));

@@ -1,4 +1,7 @@
-//! Bounds of a projection.
+//! Bounds of a projection, and whether it publishes.
+
+use crate::Publisher;
+use std::sync::Arc;
 
 /// How much memory and how many threads a projection may use, and whether it trims the log. The default suits a machine of two cores.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Options {
     pub calls_max: usize,
     /// Streams at once; the next is `RESOURCE_EXHAUSTED`.
     pub streams_max: usize,
+    /// Publishes the books' checkpoints; `None`: nobody does here, and nothing of them is served.
+    pub publisher: Option<Arc<Publisher>>,
 }
 
 impl Default for Options {
@@ -35,6 +40,7 @@ impl Default for Options {
             reads_max: 8,
             calls_max: 4_096,
             streams_max: 256,
+            publisher: None,
         }
     }
 }

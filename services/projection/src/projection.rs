@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::progress::{Council, Progress};
 use crate::store::Store;
 use crate::tail::{self, source::Source};
-use crate::{Error, Health, Known, Options, maintain, rebuild};
+use crate::{Error, Health, Known, Options, book, maintain, rebuild};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +93,7 @@ impl Projection {
         let source: Box<dyn Source> = Box::new(log);
         let store = Store::open(path, &options)?;
         tail::check::same_log(&store, &*source)?;
+        book::check(&store)?;
         let stale = rebuild::drop_stale_views(&store)?;
         let progress = tail::check::progress(&store, &*source)?;
         let shared = Arc::new(Shared {
@@ -107,11 +108,15 @@ impl Projection {
         if stale {
             tracing::info!("the views are of another version of the fold: folding them again from the archive");
         }
-        let threads = Threads { handles: Mutex::new(tail::start(&shared)?), shared: Some(shared.clone()) };
-        // If it cannot be started, the others are stopped as the handle on them goes.
-        let maintaining = maintain::start(&shared)?;
-        threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(maintaining);
-        Ok(Self { threads: Arc::new(threads), shared })
+        let handles = tail::start(&shared)?;
+        // From here on, whatever fails stops the threads that run.
+        let threads = Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) });
+        let keep = |handle| threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        keep(maintain::start(&shared)?);
+        if let Some(publisher) = &shared.options.publisher {
+            keep(book::publish::start(&shared, publisher)?);
+        }
+        Ok(Self { threads, shared })
     }
 
     /// Stops: the round under way is committed and synced, streams end, calls answer `UNAVAILABLE`. Blocks until that is done, mostly
@@ -127,6 +132,11 @@ impl Projection {
     /// Whether it can answer, now and from now on.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.subscribe()
+    }
+
+    /// Books whose checkpoints are not published further, and why, by council: somebody has to look. What was published is served on.
+    pub fn unpublished(&self) -> Vec<(String, String)> {
+        self.shared.options.publisher.as_ref().map_or_else(Vec::new, |publisher| publisher.refused())
     }
 
     /// Looks into the catalogues, for a gateway that is asked to refuse what is not defined.

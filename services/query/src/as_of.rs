@@ -2,7 +2,7 @@
 
 use crate::check::Check;
 use tandem_domain::date::Date;
-use tandem_domain::metrics::{EXPLAINED, Metric, check_as_of, is_explained};
+use tandem_domain::metrics::{ComparisonAsked, EXPLAINED, Metric, check_as_of, check_explained, is_explained};
 use tandem_proto::v1::{ChangeFrom, QueryValueRequest};
 
 /// Says all that is wrong with a question's points. `councils` are told apart: each once.
@@ -16,6 +16,10 @@ pub(crate) fn check(check: &mut Check, request: &QueryValueRequest, metrics: &[&
     };
     let since = check_point(check, "change_from.", from.as_of_sequence, &from.as_of_date, councils);
     check_start(check, from);
+    let day = |text: &str| Date::parse(text);
+    let (compare_start, compare_end) = (day(&request.compare_start), day(&request.compare_end));
+    let compared = ComparisonAsked { compare_start, compare_end, compare_previous: request.compare_previous, ..ComparisonAsked::default() };
+    check_explained(&compared).into_iter().for_each(|about| check.wrong(about.field, about.description));
     if let (Some(since), Some(to)) = (since, to)
         && since > to
     {

@@ -6,11 +6,18 @@ use crate::front::{Answers, Front, empty_answer};
 use crate::upstream::{Deadline, pass_on};
 use futures::StreamExt;
 use std::sync::Arc;
+use std::time::Duration;
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1::audit_service_server::{AuditService, AuditServiceServer};
-use tandem_proto::v1::{ListBooksRequest, ListBooksResponse, ReadEntriesRequest, ReadEntriesResponse};
+use tandem_proto::v1::{
+    GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest, GetConsistencyProofResponse, GetReceiptRequest, GetReceiptResponse,
+    ListBooksRequest, ListBooksResponse, ReadEntriesRequest, ReadEntriesResponse,
+};
 use tandem_wire::auth::Role;
 use tonic::{Request, Response, Status};
+
+/// How long a call of the public paths may take.
+const PUBLIC_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers auditors. It is made by [`crate::QueryServer::audit`], and stops with it.
 pub struct AuditServer<T>(Arc<Front<T>>);
@@ -30,6 +37,39 @@ impl<T: Transport> AuditServer<T> {
     pub fn service(&self) -> AuditServiceServer<Self> {
         AuditServiceServer::new(self.clone())
     }
+
+    /// A book's signed checkpoint, for whoever asks: nothing in it is personal.
+    pub async fn public_checkpoint(&self, council: &str) -> Result<Vec<u8>, Status> {
+        let question = GetCheckpointRequest { council: council.into() };
+        check(&question)?;
+        let wrapped = public(internal::GetCheckpointRequest { request: Some(question) });
+        let answer = self.0.books.of(council).get_checkpoint(wrapped).await.map_err(pass_on)?;
+        Ok(answer.into_inner().response.ok_or_else(empty_answer)?.checkpoint)
+    }
+
+    /// A tile (or, without a level, an entry bundle) of a published book, for whoever asks.
+    pub async fn public_tile(&self, council: &str, level: Option<u32>, index: u64, width: u32) -> Result<Vec<u8>, Status> {
+        check(&GetCheckpointRequest { council: council.into() })?;
+        let question = public(internal::ReadTileRequest { council: council.into(), level, index, width });
+        Ok(self.0.books.of(council).read_tile(question).await.map_err(pass_on)?.into_inner().data)
+    }
+}
+
+/// A call that nobody has given a deadline.
+fn public<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(PUBLIC_TIMEOUT);
+    request
+}
+
+/// A question about one book, passed on to the projection that holds it.
+macro_rules! pass_on {
+    ($self:ident, $request:ident, $method:ident, $wrapper:ident) => {{
+        let (question, deadline, mut books) = $self.0.admit($request, Role::Auditor)?;
+        let wrapped = deadline.request(internal::$wrapper { request: Some(question) });
+        let answer = deadline.call(books.$method(wrapped)).await?;
+        answer.response.map(Response::new).ok_or_else(empty_answer)
+    }};
 }
 
 #[tonic::async_trait]
@@ -45,6 +85,18 @@ impl<T: Transport> AuditService for AuditServer<T> {
         let mut answer = answer.response.ok_or_else(empty_answer)?;
         answer.books.retain(|book| principal.may_council(&book.council));
         Ok(Response::new(answer))
+    }
+
+    async fn get_checkpoint(&self, request: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+        pass_on!(self, request, get_checkpoint, GetCheckpointRequest)
+    }
+
+    async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
+        pass_on!(self, request, get_receipt, GetReceiptRequest)
+    }
+
+    async fn get_consistency_proof(&self, request: Request<GetConsistencyProofRequest>) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        pass_on!(self, request, get_consistency_proof, GetConsistencyProofRequest)
     }
 
     type ReadEntriesStream = Answers<ReadEntriesResponse>;

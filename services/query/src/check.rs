@@ -4,8 +4,9 @@ use tandem_domain::date::Date;
 use tandem_domain::event::{ID_BYTES_MAX, Invalid, is_council, parse_uuid};
 use tandem_domain::position::Position;
 use tandem_proto::v1::{
-    CatalogueKind, ExchangeState, GetCatalogueRequest, GetEntryRequest, GetExchangeRequest, GetStatementRequest, GetStatusRequest, ListBooksRequest,
-    ListExchangesRequest, ListSuspenseRequest, ReadEntriesRequest, SuspenseReason,
+    CatalogueKind, ExchangeState, GetCatalogueRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetEntryRequest, GetExchangeRequest,
+    GetReceiptRequest, GetStatementRequest, GetStatusRequest, ListBooksRequest, ListExchangesRequest, ListSuspenseRequest, ReadEntriesRequest,
+    SuspenseReason,
 };
 use tandem_wire::status::Failure;
 
@@ -242,6 +243,44 @@ impl Checked for ListBooksRequest {
 
     fn check(&self, check: &mut Check) {
         check.page_size(self.page_size, PAGE_MAX);
+    }
+}
+
+impl Checked for GetCheckpointRequest {
+    fn council(&self) -> Option<&str> {
+        Some(&self.council)
+    }
+
+    fn check(&self, check: &mut Check) {
+        check.council("council", &self.council);
+    }
+}
+
+impl Checked for GetReceiptRequest {
+    fn council(&self) -> Option<&str> {
+        Some(&self.council)
+    }
+
+    fn check(&self, check: &mut Check) {
+        check.council("council", &self.council);
+        if parse_uuid(&self.event_id).is_none() {
+            check.wrong("event_id", "must be a UUID of 36 lower-case characters");
+        }
+        check.id_or_none("source", &self.source);
+        check.at_least("at_least", &self.at_least);
+    }
+}
+
+impl Checked for GetConsistencyProofRequest {
+    fn council(&self) -> Option<&str> {
+        Some(&self.council)
+    }
+
+    fn check(&self, check: &mut Check) {
+        check.council("council", &self.council);
+        if self.to_size.is_some_and(|to| to < self.from_size) {
+            check.wrong("to_size", format!("is before from_size, {}", self.from_size));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::books::{Books, Client, Transport};
 use crate::check::{Checked, check};
+use crate::kept::Kept;
 use crate::labels::Labels;
 use crate::upstream::Deadline;
 use futures::stream::{BoxStream, StreamExt, once};
@@ -44,6 +45,7 @@ pub struct Settings {
 pub(crate) struct Front<T> {
     pub books: Books<T>,
     pub labels: Labels,
+    pub kept: Kept,
     pub limits: Limits,
     pub values: Semaphore,
     pub watches: Arc<Semaphore>,
@@ -57,6 +59,7 @@ impl<T: Transport> Front<T> {
         Self {
             books,
             labels: Labels::default(),
+            kept: Kept::default(),
             values: Semaphore::new(limits.values_max),
             watches: Arc::new(Semaphore::new(limits.watches_max)),
             limits,

@@ -29,7 +29,7 @@ pub(crate) fn kind_of(dimension: Dimension) -> Option<CatalogueKind> {
     match dimension {
         Dimension::Service => Some(CatalogueKind::Service),
         Dimension::Measure => Some(CatalogueKind::Measure),
-        Dimension::Area => Some(CatalogueKind::Area),
+        Dimension::Area | Dimension::ParentArea => Some(CatalogueKind::Area),
         _ => None,
     }
 }

@@ -3,9 +3,11 @@
 use crate::as_of;
 use crate::check::Check;
 use crate::page::{self, DIGEST};
+use crate::taking_part;
 use std::collections::BTreeSet;
+use tandem_domain::date::Date;
 use tandem_domain::event::Invalid;
-use tandem_domain::metrics::{self, Dimension, Filter, GroupKey, Metric};
+use tandem_domain::metrics::{self, ComparisonAsked, Dimension, Filter, GroupKey, Metric};
 use tandem_proto::internal::v1::AggregateRequest;
 use tandem_proto::v1::{EvidenceGrade, QueryValueRequest, Scope, Side};
 use tandem_wire::auth::Principal;
@@ -47,7 +49,10 @@ impl Question {
         together.into_iter().for_each(|about| check.wrong(about.field, about.description));
         check_valuation(&mut check, &request);
         check_age(&mut check, &request);
+        check_comparison(&mut check, &request, &scope, &metrics, &dimensions);
         as_of::check(&mut check, &request, &metrics, scope.councils.iter().collect::<BTreeSet<_>>().len());
+        check_vintage(&mut check, &request.area_vintage);
+        taking_part::check(&mut check, &request, &metrics);
         check.at_least("at_least", &request.at_least);
         check.page_size(request.page_size, ROWS_MAX);
         scope.councils.sort_unstable();
@@ -96,6 +101,11 @@ impl Question {
         self.after.as_deref()
     }
 
+    /// Positions that it waits for.
+    pub fn at_least(&self) -> &[String] {
+        &self.request.at_least
+    }
+
     /// What binds page tokens to it.
     pub fn digest(&self) -> [u8; DIGEST] {
         self.digest
@@ -118,13 +128,26 @@ impl Question {
             one_sided_older_than_days: self.request.one_sided_older_than_days,
             today: self.request.today.clone(),
             at_least: self.request.at_least.clone(),
+            compare_start: self.request.compare_start.clone(),
+            compare_end: self.request.compare_end.clone(),
+            compare_previous: self.request.compare_previous,
             as_of_sequence: self.request.as_of_sequence,
             as_of_date: self.request.as_of_date.clone(),
             change_from: self.request.change_from.clone(),
+            area_vintage: self.request.area_vintage.clone(),
             ..AggregateRequest::default()
         };
         want(&mut request, metrics::needs(self.metrics.iter().copied()));
+        if let Some(outcomes) = &mut request.outcomes {
+            outcomes.indicator.clone_from(&self.request.indicator);
+        }
+        taking_part::name_indicator(&mut request, &self.request);
         request
+    }
+
+    /// Whether each calendar unit is compared with the one before.
+    pub fn compares_previous(&self) -> bool {
+        self.request.compare_previous
     }
 }
 
@@ -191,9 +214,34 @@ fn check_valuation(check: &mut Check, request: &QueryValueRequest) {
     }
 }
 
+fn check_vintage(check: &mut Check, vintage: &str) {
+    let is_vintage_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if vintage.len() > 32 || !vintage.bytes().all(is_vintage_byte) {
+        check.wrong("area_vintage", "must be 1 to 32 bytes of [A-Za-z0-9._-]");
+    }
+}
+
 fn check_age(check: &mut Check, request: &QueryValueRequest) {
     let today = check.date("today", &request.today);
     if request.one_sided_older_than_days > 0 && today.is_none() && request.today.is_empty() {
         check.wrong("today", "is required with one_sided_older_than_days: the ledger reads no clock");
     }
+}
+
+/// What is compared, and the indicator of what outcomes.
+fn check_comparison(check: &mut Check, request: &QueryValueRequest, scope: &Scope, metrics: &[&Metric], dimensions: &[Dimension]) {
+    check.id_or_none("indicator", &request.indicator);
+    let compare_start = check.date("compare_start", &request.compare_start);
+    let compare_end = check.date("compare_end", &request.compare_end);
+    // A day that is none is already refused: it says nothing about what goes with what.
+    let is_day = |text: &str, day: Option<Date>| text.is_empty() || day.is_some();
+    let (start, end) = (Date::parse(&scope.period_start), Date::parse(&scope.period_end));
+    let days = [(&request.compare_start, compare_start), (&request.compare_end, compare_end), (&scope.period_start, start), (&scope.period_end, end)];
+    if !days.into_iter().all(|(text, day)| is_day(text, day)) {
+        return;
+    }
+    let (compare_previous, has_indicator) = (request.compare_previous, !request.indicator.is_empty());
+    let asked = ComparisonAsked { start, end, compare_start, compare_end, compare_previous, has_indicator };
+    let wrong = metrics::check_comparison(metrics, dimensions, &asked);
+    wrong.into_iter().for_each(|about| check.wrong(about.field, about.description));
 }

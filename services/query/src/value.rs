@@ -9,9 +9,10 @@ use crate::question::Question;
 use crate::upstream::Deadline;
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
 use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, MaintainedValuation, QueryValueResponse, ValuationRef, ValueRow};
-use tandem_wire::partial::{from_response, to_definition, to_value};
+use tandem_wire::partial::{from_response, to_definition, to_indicator, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
 
@@ -24,9 +25,71 @@ pub(crate) struct OfCouncil {
     pub change: Option<Changed>,
 }
 
-/// The page of an answer that is asked for. The whole is computed for each: a page reflects at least what the one before did only if its
-/// question says so in `at_least`.
+/// An answer with all its rows.
+pub(crate) struct Whole {
+    answer: Answer,
+    reflects: Vec<CouncilReflected>,
+    as_of: Vec<CouncilAsOf>,
+    maintained: Vec<MaintainedValuation>,
+}
+
+impl Whole {
+    /// How many rows it has.
+    pub fn groups(&self) -> usize {
+        self.answer.groups.len()
+    }
+
+    #[cfg(test)]
+    pub fn of_groups(count: usize) -> Self {
+        let (groups, total, area_vintages, residents) = (vec![Partial::default(); count], Partial::default(), Vec::new(), Vec::new());
+        let answer = Answer { groups, total, valuation: None, denominator: 1, area_vintages, residents };
+        Self { answer, reflects: Vec::new(), as_of: Vec::new(), maintained: Vec::new() }
+    }
+}
+
+/// The page of an answer that is asked for. A page that is not the first is of the same answer as the one before, if that is still kept; else the
+/// whole is computed again, and reflects at least what the one before did only if the question says so in `at_least`. An explained change is
+/// computed for each page.
 pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<QueryValueResponse, Status> {
+    let is_first = question.after().is_none();
+    let kept = if is_first { None } else { front.kept.find(question.digest(), question.at_least()) };
+    let (whole, change) = match kept {
+        Some(whole) => (whole, None),
+        None => {
+            let (whole, change) = whole(front, question, deadline).await?;
+            (Arc::new(whole), change)
+        }
+    };
+    let answer = &whole.answer;
+    let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
+    let money = Money { currency, denominator: answer.denominator };
+    let row = |group: &Partial| figures(question.metrics(), group, money);
+    let both = |group: &Partial| (row(group), change.as_ref().map(|change| change.row(question.metrics(), group, money)));
+    let (rows, next_page_token) = page::cut(&answer.groups, question.after(), question.rows_max(), question.digest(), both);
+    let (mut rows, changes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    if !next_page_token.is_empty() && change.is_none() {
+        front.kept.keep(question.digest(), question.at_least(), &whole);
+    }
+    let change = change.map(|change| change.answer(question.metrics(), changes, is_first.then_some(&answer.total), money)).transpose()?;
+    name(front, question, &whole.reflects, &mut rows, deadline).await?;
+    Ok(QueryValueResponse {
+        rows,
+        total: is_first.then(|| row(&answer.total)),
+        definitions: question.metrics().iter().map(|metric| to_definition(metric, currency)).collect(),
+        valuation: answer.valuation.as_ref().map(|used| ValuationRef { id: used.id.clone(), version: used.version }),
+        currency: currency.into(),
+        reflects: whole.reflects.clone(),
+        next_page_token,
+        as_of: whole.as_of.clone(),
+        change,
+        maintained: whole.maintained.clone(),
+        area_vintages: answer.area_vintages.clone(),
+        indicator: answer.total.outcome.indicator.clone().map(to_indicator),
+    })
+}
+
+/// Asks every council and adds the answers up.
+async fn whole<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<(Whole, Option<Changed>), Status> {
     let mut councils = scatter(front, question, deadline).await?;
     same_valuation(&councils)?;
     let mut change = Changed::add(&mut councils)?;
@@ -38,28 +101,12 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
     if let Some(change) = &mut change {
         change.align(&mut answer);
     }
+    if question.compares_previous() {
+        answer.keep_present();
+    }
+    answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
-    let currency = answer.valuation.as_ref().map_or("", |used| used.currency.as_str());
-    let money = Money { currency, denominator: answer.denominator };
-    let row = |group: &Partial| figures(question.metrics(), group, money);
-    let both = |group: &Partial| (row(group), change.as_ref().map(|change| change.row(question.metrics(), group, money)));
-    let (rows, next_page_token) = page::cut(&answer.groups, question.after(), question.rows_max(), question.digest(), both);
-    let (mut rows, changes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let is_first = question.after().is_none();
-    let change = change.map(|change| change.answer(question.metrics(), changes, is_first.then_some(&answer.total), money)).transpose()?;
-    name(front, question, &reflects, &mut rows, deadline).await?;
-    Ok(QueryValueResponse {
-        rows,
-        total: is_first.then(|| row(&answer.total)),
-        definitions: question.metrics().iter().map(|metric| to_definition(metric, currency)).collect(),
-        valuation: answer.valuation.as_ref().map(|used| ValuationRef { id: used.id.clone(), version: used.version }),
-        currency: currency.into(),
-        reflects,
-        next_page_token,
-        as_of,
-        change,
-        maintained,
-    })
+    Ok((Whole { answer, reflects, as_of, maintained }, change))
 }
 
 /// Asks for every council, several at the same time; answers stand in the order of the councils.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, bench, generate, import, logging, output, rebuild, serve};
+use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -36,7 +36,9 @@ enum Command {
     Status(ask::status::Args),
     Catalogue(ask::catalogue::Args),
     Metrics(ask::metrics::Args),
+    Audit(audit::Args),
     Rebuild(rebuild::Args),
+    Keygen(keygen::Args),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -71,7 +73,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Status(args) => ask::status::run(args).await,
             Command::Catalogue(args) => ask::catalogue::run(args).await,
             Command::Metrics(args) => ask::metrics::run(args),
+            Command::Audit(args) => audit::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
+            Command::Keygen(args) => keygen::run(&args),
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

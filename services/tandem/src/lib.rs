@@ -1,11 +1,13 @@
 //! The one binary: the servers in one process, and the command line.
 
 pub mod ask;
+pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod generate;
 pub mod import;
+pub mod keygen;
 mod logging;
 pub mod output;
 pub mod rebuild;

@@ -109,6 +109,8 @@ mod tests {
             total: Partial::default(),
             valuation: None,
             denominator: 60,
+            area_vintages: Vec::new(),
+            residents: Vec::new(),
         };
         Change { from, groups: vec![partial(vec![key])], total: partial(vec![]), denominator: 120 }
     }

@@ -8,5 +8,6 @@ pub mod listen;
 pub mod partial;
 pub mod raw;
 pub mod status;
+pub mod taking_part;
 
 pub use error::Error;

@@ -1,10 +1,16 @@
 //! Partial results between projection and query: the proto's messages, where amounts are decimal text, and the domain's, where they
 //! are integers. Both ends are of one release, so what does not convert is our own fault.
 
+mod outcomes;
+
+pub use outcomes::{from_comparison, to_indicator};
+
 use crate::status::Failure;
+use crate::taking_part;
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{
-    Amount, Answer, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, Partial, SidePartial, ValuationUsed,
+    Amount, Answer, Coverage, DECILES, DecilePartial, Dimension, ExchangePartial, Figure, GroupKey, MeasurePartial, Metric, Needs, OutcomePartial,
+    Partial, Residents, ResidentsPartial, SidePartial, ValuationUsed,
 };
 use tandem_proto::internal::v1 as internal;
 use tandem_proto::v1;
@@ -16,6 +22,10 @@ pub fn want(request: &mut internal::AggregateRequest, needs: Needs) {
     request.want_exchanges = needs.exchanges;
     request.want_exchange_values = needs.exchange_values;
     request.want_participants = needs.participants;
+    request.outcomes = needs.outcomes.then(|| internal::OutcomesWanted { want_observations: needs.observations, ..Default::default() });
+    request.want_residents = needs.residents;
+    request.want_deciles = needs.deciles;
+    taking_part::want(request, needs.taking_part);
 }
 
 /// A projection's answer; `reflects` is added by who knows.
@@ -34,6 +44,8 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         as_of: None,
         change: None,
         maintained: None,
+        area_vintages: answer.area_vintages,
+        residents: answer.residents.into_iter().map(to_residents).collect(),
     }
 }
 
@@ -45,6 +57,8 @@ pub fn from_response(response: internal::AggregateResponse) -> Result<Answer, Fa
         groups: response.groups.into_iter().map(from_partial).collect::<Result<_, _>>()?,
         total: from_partial(response.total.ok_or_else(|| strange("no total"))?)?,
         denominator: Some(response.amount_denominator).filter(|denominator| *denominator > 0).ok_or_else(|| strange("no denominator"))?,
+        area_vintages: response.area_vintages,
+        residents: response.residents.into_iter().map(from_residents).collect::<Result<_, _>>()?,
     })
 }
 
@@ -62,12 +76,6 @@ pub fn from_key(key: v1::GroupKey) -> Result<GroupKey, Failure> {
 
 /// A figure as the public answer has it.
 pub fn to_value(figure: Figure) -> v1::MetricValue {
-    let coverage = figure.coverage.map(|coverage| v1::Coverage {
-        of: coverage.of.into(),
-        covered: coverage.covered,
-        total: coverage.total,
-        unpriced_measures: coverage.unpriced_measures,
-    });
     v1::MetricValue {
         metric: figure.metric.into(),
         part: figure.part,
@@ -77,8 +85,15 @@ pub fn to_value(figure: Figure) -> v1::MetricValue {
         high: figure.high,
         numerator: figure.numerator,
         denominator: figure.denominator,
-        coverage,
+        coverage: figure.coverage.map(to_coverage),
+        earlier: figure.earlier.map(outcomes::to_earlier),
+        change: figure.change,
     }
+}
+
+fn to_coverage(coverage: Coverage) -> v1::Coverage {
+    let Coverage { of, covered, total, unpriced_measures } = coverage;
+    v1::Coverage { of: of.into(), covered, total, unpriced_measures }
 }
 
 /// A metric's definition as the public answer has it; `currency` is that of the valuation, empty if there is none.
@@ -95,13 +110,60 @@ pub(crate) fn strange(what: &str) -> Failure {
     Failure::Internal(format!("a projection's answer has {what}: it is of another release"))
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|_| strange("a number that is none"))
+}
+
+/// A decile, which is 0 where it is not known.
+fn decile(number: u32) -> Result<u8, Failure> {
+    u8::try_from(number).ok().filter(|decile| *decile <= DECILES).ok_or_else(|| strange("a decile above 10"))
+}
+
+fn to_residents(partial: ResidentsPartial) -> internal::ResidentsPartial {
+    internal::ResidentsPartial {
+        keys: partial.keys.into_iter().map(to_key).collect(),
+        decile: partial.decile.into(),
+        in_scope: partial.in_scope,
+        areas: partial.residents.areas,
+        areas_with_population: partial.residents.areas_with_population,
+        population: partial.residents.population,
+    }
+}
+
+fn from_residents(partial: internal::ResidentsPartial) -> Result<ResidentsPartial, Failure> {
+    let internal::ResidentsPartial { areas, areas_with_population, population, .. } = partial;
+    Ok(ResidentsPartial {
+        keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
+        decile: decile(partial.decile)?,
+        in_scope: partial.in_scope,
+        residents: Residents { areas, areas_with_population, population },
+    })
+}
+
+fn to_decile(partial: DecilePartial) -> internal::DecilePartial {
+    internal::DecilePartial {
+        decile: partial.decile.into(),
+        citizen: Some(to_side(partial.citizen)),
+        state: Some(to_side(partial.state)),
+        measures: partial.measures.into_iter().map(to_measure).collect(),
+    }
+}
+
+/// Residents are attached when the councils' answers are one.
+fn from_decile(partial: internal::DecilePartial) -> Result<DecilePartial, Failure> {
+    let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
+    Ok(DecilePartial {
+        decile: decile(partial.decile)?,
+        citizen: side(partial.citizen)?,
+        state: side(partial.state)?,
+        measures: partial.measures.into_iter().map(from_measure).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
+    })
 }
 
 /// What one group adds up to, as a message.
 pub fn to_partial(partial: Partial) -> internal::Partial {
-    internal::Partial {
+    let message = internal::Partial {
         keys: partial.keys.into_iter().map(to_key).collect(),
         measures: partial.measures.into_iter().map(to_measure).collect(),
         citizen: Some(to_side(partial.citizen)),
@@ -110,11 +172,18 @@ pub fn to_partial(partial: Partial) -> internal::Partial {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
-    }
+        outcome: Some(outcomes::to_outcome(partial.outcome)),
+        earlier: partial.earlier.map(|earlier| Box::new(to_partial(*earlier))),
+        observations: partial.observations.into_iter().map(outcomes::to_observation).collect(),
+        deciles: partial.deciles.into_iter().map(to_decile).collect(),
+        ..internal::Partial::default()
+    };
+    taking_part::put(partial.taking_part, message)
 }
 
 /// What one group adds up to, from a message. Parts that were not asked for may be unset.
-pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
+pub fn from_partial(mut partial: internal::Partial) -> Result<Partial, Failure> {
+    let taking_part = taking_part::take(&mut partial)?;
     let side = |side: Option<internal::SidePartial>| side.map_or(Ok(SidePartial::default()), from_side);
     Ok(Partial {
         keys: partial.keys.into_iter().map(from_key).collect::<Result<_, _>>()?,
@@ -125,6 +194,12 @@ pub fn from_partial(partial: internal::Partial) -> Result<Partial, Failure> {
         participants: partial.participants,
         contributions: partial.contributions,
         contributions_with_actor: partial.contributions_with_actor,
+        taking_part,
+        outcome: partial.outcome.map_or(Ok(OutcomePartial::default()), outcomes::from_outcome)?,
+        earlier: partial.earlier.map(|earlier| from_partial(*earlier).map(Box::new)).transpose()?,
+        observations: partial.observations.into_iter().map(outcomes::from_observation).collect::<Result<_, _>>()?,
+        deciles: partial.deciles.into_iter().map(from_decile).collect::<Result<_, _>>()?,
+        residents: Residents::default(),
     })
 }
 
@@ -172,7 +247,7 @@ fn from_measure(measure: internal::MeasurePartial) -> Result<MeasurePartial, Fai
     })
 }
 
-fn to_side(side: SidePartial) -> internal::SidePartial {
+pub(crate) fn to_side(side: SidePartial) -> internal::SidePartial {
     internal::SidePartial {
         value: to_amount(side.value),
         matched_value: to_amount(side.matched_value),
@@ -185,7 +260,7 @@ fn to_side(side: SidePartial) -> internal::SidePartial {
     }
 }
 
-fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
+pub(crate) fn from_side(side: internal::SidePartial) -> Result<SidePartial, Failure> {
     Ok(SidePartial {
         value: from_amount(side.value)?,
         matched_value: from_amount(side.matched_value)?,
@@ -284,7 +359,24 @@ mod tests {
             unpriced_measures: vec!["c".into()],
         };
         let (citizen, state) = (side(i128::MAX - 1), side(12));
-        Partial { keys, measures: vec![measure], citizen, state, exchanges, participants: 13, contributions: 15, contributions_with_actor: 14 }
+        let decile = DecilePartial { decile: 7, citizen: side(3), state: side(-4), measures: vec![measure.clone()], ..DecilePartial::default() };
+        let (outcome, observations) = outcomes::tests::some();
+        Partial {
+            keys,
+            measures: vec![measure],
+            citizen,
+            state,
+            exchanges,
+            participants: 13,
+            contributions: 15,
+            contributions_with_actor: 14,
+            outcome,
+            observations,
+            earlier: None,
+            deciles: vec![decile],
+            residents: Residents::default(),
+            taking_part: taking_part::tests::full(),
+        }
     }
 
     #[test]
@@ -292,9 +384,18 @@ mod tests {
         let key = |dimension, value: &str, coarser, overlaps| GroupKey { dimension, value: value.into(), coarser, overlaps };
         let groups = vec![partial(vec![key(Dimension::Side, "STATE", false, false), key(Dimension::Month, "2019", true, true)])];
         let valuation = Some(ValuationUsed { id: "floor".into(), version: 2, currency: "GBP".into() });
-        let answer = Answer { groups, total: partial(vec![]), valuation, denominator: 120 };
+        let total = Partial { earlier: Some(Box::new(partial(vec![]))), ..partial(vec![]) };
+        let residents = ResidentsPartial {
+            keys: vec![key(Dimension::Decile, "3", false, false)],
+            decile: 3,
+            in_scope: true,
+            residents: Residents { areas: 4, areas_with_population: 2, population: 3_100 },
+        };
+        let (area_vintages, residents) = (vec!["imd2019".into(), "imd2025".into()], vec![residents]);
+        let answer = Answer { groups, total, valuation, denominator: 120, area_vintages, residents };
         assert_eq!(from_response(to_response(answer.clone(), None)).unwrap(), answer);
-        let unvalued = Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1 };
+        let unvalued =
+            Answer { groups: vec![], total: Partial::default(), valuation: None, denominator: 1, area_vintages: vec![], residents: vec![] };
         assert_eq!(from_response(to_response(unvalued.clone(), None)).unwrap(), unvalued);
     }
 
@@ -311,6 +412,8 @@ mod tests {
         strange(|response| response.amount_denominator = 0);
         let amount = |text: &str| Some(internal::Amount { low: text.into(), central: text.into(), high: text.into() });
         assert!(from_amount(amount("1.5")).is_err() && from_amount(amount("")).is_err() && from_amount(amount("-3")).is_ok());
+        assert!(from_residents(internal::ResidentsPartial { decile: 11, ..Default::default() }).is_err());
+        assert!(from_decile(internal::DecilePartial { decile: 300, ..Default::default() }).is_err());
         assert!(from_key(v1::GroupKey { dimension: 99, ..Default::default() }).is_err());
         assert!(from_measure(internal::MeasurePartial { quantity: "1".into(), matched_quantity: "1".into(), ..Default::default() }).is_err());
     }
@@ -321,6 +424,7 @@ mod tests {
             let mut request = internal::AggregateRequest::default();
             want(&mut request, metric.needs);
             let wants = request.want_cells || request.want_measures || request.want_exchanges || request.want_participants;
+            let wants = wants || request.want_willingness.is_some() || request.outcomes.is_some();
             assert!(wants && (request.want_exchanges || !request.want_exchange_values), "{}", metric.name);
         }
         assert_eq!(to_definition(metrics::find("leverage").unwrap(), "GBP").unit, "1");

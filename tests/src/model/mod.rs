@@ -2,6 +2,7 @@
 //! and answers by going over all of them. What it does is what `services/FOLD.md` says, in the same order.
 
 mod answers;
+mod areas;
 mod calendar;
 mod council;
 mod effect;

@@ -74,10 +74,13 @@ pub struct Answer {
 /// Metrics of exchanges taken whole, by home.
 pub const OF_EXCHANGES: [&str; 4] = ["reciprocity", "response_rate", "one_sided", "match_latency"];
 
-/// Answers a question. None: a council has not published the valuation.
+/// Answers a question. None: a council has not published the valuation, or defines no area in the vintage asked.
 pub fn answer(model: &Model, question: &QueryValueRequest) -> Option<Answer> {
     let scope = question.scope.clone().unwrap_or_default();
     let councils: Vec<&Council> = scope.councils.iter().filter_map(|code| model.councils.get(code)).collect();
+    if !question.area_vintage.is_empty() && !councils.iter().all(|council| council.has_vintage(&question.area_vintage)) {
+        return None;
+    }
     let prices = match &question.valuation {
         None => None,
         Some(asked) => Some(Prices::find(councils.iter().copied(), asked)?),
@@ -179,6 +182,8 @@ impl Within<'_> {
                 Dimension::Month => calendar(place.unit, "month", overlaps),
                 Dimension::Quarter => calendar(place.unit, "quarter", overlaps),
                 Dimension::Year => calendar(place.unit, "year", overlaps),
+                Dimension::Decile => plain(self.council.decile(place.area, &self.question.area_vintage)),
+                Dimension::ParentArea => plain(self.council.parent(place.area, &self.question.area_vintage)),
                 Dimension::Unspecified => unreachable!("refused"),
             }
         };

@@ -3,7 +3,7 @@
 use crate::compare::{model_of, same_answer};
 use serde_json::Value;
 use tandem_proto::v1::facts::Body;
-use tandem_proto::v1::{EntryReversed, Person, QueryValueRequest, Rate, ReversalReason, Side, ValuationBasis, ValuationPublished};
+use tandem_proto::v1::{Dimension, EntryReversed, Person, QueryValueRequest, Rate, ReversalReason, Side, ValuationBasis, ValuationPublished};
 use tandem_tests::client::{Gateway, batch_request, connect, query};
 use tandem_tests::events::{Generator, Manner, Parts};
 use tandem_tests::given::{COUNCIL, SOURCE, ana, contributed, contribution, envelope, event_id, measure_defined, service_defined, taught};
@@ -64,9 +64,12 @@ fn truncated(council: &Council, sequence: u64) -> Model {
     model
 }
 
-/// The question as of an entry, by the version of its valuation that is the newest today.
+/// The question as of an entry, by the version of its valuation that is the newest today. What is said of areas is today's too, of which a
+/// shorter book knows less: it is not asked.
 fn as_of(mut question: QueryValueRequest, whole: &Model, sequence: u64) -> QueryValueRequest {
     question.as_of_sequence = Some(sequence);
+    question.group_by.retain(|dimension| ![Dimension::Decile as i32, Dimension::ParentArea as i32].contains(dimension));
+    question.area_vintage = String::new();
     if let Some(valuation) = question.valuation.as_mut().filter(|valuation| valuation.version == 0) {
         let of_this = whole.councils[COUNCIL].definitions.keys().filter(|(kind, id, _)| *kind == 5 && *id == valuation.id);
         valuation.version = of_this.filter_map(|(_, _, version)| version.parse().ok()).max().unwrap_or_default();

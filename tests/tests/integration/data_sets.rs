@@ -11,12 +11,12 @@ use tandem_tests::random::Random;
 use tandem_tests::server::{Server, run};
 use tonic::transport::Channel;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Where the real sets are. Without them the test fails, unless TANDEM_WITHOUT_DATA=1 leaves it out.
-fn data() -> Option<PathBuf> {
+pub fn data() -> Option<PathBuf> {
     let data = env::var_os("TANDEM_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if data.join("README.md").is_file() {
         return Some(data);
@@ -28,8 +28,8 @@ fn data() -> Option<PathBuf> {
 }
 
 /// One import and what it should come to.
-struct Import {
-    mapping: String,
+pub struct Import {
+    pub mapping: String,
     files: Vec<String>,
     figures: BTreeMap<String, i64>,
     skipped: BTreeMap<String, i64>,
@@ -39,8 +39,17 @@ fn numbers(table: &toml::Table) -> BTreeMap<String, i64> {
     table.iter().filter_map(|(name, value)| Some((name.clone(), value.as_integer()?))).collect()
 }
 
-fn imports(data: &Path) -> Vec<Import> {
-    let table: toml::Table = std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap();
+fn table() -> toml::Table {
+    std::fs::read_to_string(root().join("tests/data/expected.toml")).unwrap().parse().unwrap()
+}
+
+/// The check figures.
+pub fn checks() -> BTreeMap<String, i64> {
+    numbers(table()["checks"].as_table().unwrap())
+}
+
+pub fn imports(data: &Path) -> Vec<Import> {
+    let table = table();
     let import = |import: &toml::Value| {
         let import = import.as_table().unwrap();
         let path = |file: &toml::Value| data.join(file.as_str().unwrap()).to_str().unwrap().to_owned();
@@ -55,7 +64,7 @@ fn imports(data: &Path) -> Vec<Import> {
 }
 
 /// Runs `tandem import`, and gives its summary.
-fn import(server: &Server, import: &Import) -> serde_json::Value {
+pub fn import(server: &Server, import: &Import) -> serde_json::Value {
     let (url, rejects) = (format!("http://{}", server.grpc), tempfile::tempdir().unwrap());
     let rejects = rejects.path().join("rejects.csv");
     let mut arguments =

@@ -16,7 +16,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("tandem-book", BTreeSet::from(["tandem-domain"])),
         ("tandem-wire", BTreeSet::from(["tandem-domain", "tandem-proto"])),
         ("tandem-log", BTreeSet::from(["tandem-domain", "tandem-proto"])),
-        ("tandem-projection", BTreeSet::from(["tandem-domain", "tandem-proto", "tandem-wire", "tandem-log"])),
+        ("tandem-projection", BTreeSet::from(["tandem-domain", "tandem-book", "tandem-proto", "tandem-wire", "tandem-log"])),
         ("tandem-gateway", BTreeSet::from(["tandem-domain", "tandem-proto", "tandem-wire", "tandem-log"])),
         ("tandem-query", BTreeSet::from(["tandem-domain", "tandem-proto", "tandem-wire"])),
     ])

@@ -5,15 +5,19 @@
 //! so at that same entry. So of an entry that had taken effect by a point, `reversed_by` alone says whether it was reversed by then.
 //! Everything else follows from which entries count: exchanges are two-sided, actors take part, and first days are the first as of
 //! then. Catalogue and prices are today's: the point restricts entries, never what is known of their measures or what they are worth.
+//!
+//! Journals keep every change under the day (month) of the book time of the effect that caused it. Book times never decrease, so where a point is
+//! the end of a recorded day (month), its effects are those that were recorded on that day (month) or before.
 
 use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
-use crate::date::{DAY_US, Date};
+use crate::date::{DAY_US, Date, Grain, Period};
 use crate::event::Invalid;
 use crate::metrics::AsOfUsed;
 use crate::rows::{Book, Posting, Verdict, Views, read_entry};
 use crate::tables::{Key, Rows, Table};
 use roaring::RoaringTreemap;
+use std::cell::OnceCell;
 
 /// A point of a council's book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +34,29 @@ pub enum AsOf {
 pub(super) struct Point {
     /// Entries up to it: the sequences below count.
     pub entries: u64,
-    /// Those among them that took effect only after it.
-    late: RoaringTreemap,
+    /// UTC days on which the last entry up to it and the first one after it were recorded; `None`: there is none up to it.
+    recorded: Option<(Date, Date)>,
+    /// Those among the entries up to it that took effect only after it, once they are looked for: journals do without.
+    late: OnceCell<RoaringTreemap>,
 }
 
 impl Point {
+    /// The calendar unit of book time that ends with it; `None`: the unit goes on after it.
+    pub fn ended(&self, grain: Grain) -> Option<Period> {
+        let (last, next) = self.recorded?;
+        let unit = Period::of(last, grain);
+        (unit != Period::of(next, grain)).then_some(unit)
+    }
+}
+
+/// What counted at a point.
+#[derive(Clone, Copy)]
+pub(super) struct Counted<'a> {
+    entries: u64,
+    late: &'a RoaringTreemap,
+}
+
+impl Counted<'_> {
     /// Whether an entry that is not in suspense now had taken effect by then.
     pub fn has_effect(&self, sequence: u64) -> bool {
         sequence < self.entries && !self.late.contains(sequence)
@@ -94,7 +116,14 @@ pub(super) fn resolve<R: Rows>(rows: &R, council: &str, as_of: AsOf, prefix: &st
     }
     let sequence = entries.checked_sub(1);
     let book_time_us = sequence.map_or(Ok(0), |sequence| book_time(rows, council, sequence))?;
-    let point = (entries < reach.folded).then(|| point(rows, council, entries)).transpose()?;
+    let day = |sequence| Ok::<_, Error<R::Error>>(Date::of_instant(book_time(rows, council, sequence)?));
+    let point = match entries < reach.folded {
+        true => {
+            let recorded = sequence.map(|last| Ok::<_, Error<R::Error>>((day(last)?, day(entries)?))).transpose()?;
+            Some(Point { entries, recorded, late: OnceCell::new() })
+        }
+        false => None,
+    };
     Ok(Resolved { used: AsOfUsed { council: council.into(), sequence, book_time_us }, entries, point })
 }
 
@@ -127,7 +156,8 @@ fn book_time<R: Rows>(rows: &R, council: &str, sequence: u64) -> Result<u64, Err
     Ok(read_entry(&row).map_err(corrupt)?.0)
 }
 
-fn point<R: Rows>(rows: &R, council: &str, entries: u64) -> Result<Point, Error<R::Error>> {
+/// The entries among the first ones that took effect only after them.
+fn late<R: Rows>(rows: &R, council: &str, entries: u64) -> Result<RoaringTreemap, Error<R::Error>> {
     let mut late = RoaringTreemap::new();
     scan_sequences(rows, council, Table::Verdict, &(0..entries), |sequence, row| {
         if Verdict::decode(row)?.cured_by.is_some_and(|by| by >= entries) {
@@ -135,7 +165,7 @@ fn point<R: Rows>(rows: &R, council: &str, entries: u64) -> Result<Point, Error<
         }
         Ok(())
     })?;
-    Ok(Point { entries, late })
+    Ok(late)
 }
 
 /// Visits the rows of some sequences, of a table whose keys are sequences.
@@ -163,11 +193,23 @@ pub(super) fn scan_sequences<R: Rows>(
 }
 
 impl<R: Rows> Asked<'_, R> {
-    /// Whether a posting counts, as of the point asked for.
-    pub(super) fn is_live(&self, posting: &Posting) -> bool {
-        match &self.point {
-            None => posting.is_live(),
-            Some(point) => point.is_live(posting.sequence, posting.reversed_by),
-        }
+    /// What counted at the point asked for; `None`: what the views hold.
+    pub(super) fn counted(&self) -> Result<Option<Counted<'_>>, Error<R::Error>> {
+        let Some(point) = &self.point else {
+            return Ok(None);
+        };
+        let late = match point.late.get() {
+            Some(late) => late,
+            None => {
+                let late = late(self.rows, self.council, point.entries)?;
+                point.late.get_or_init(|| late)
+            }
+        };
+        Ok(Some(Counted { entries: point.entries, late }))
     }
+}
+
+/// Whether a posting counts; `counted` as [`Asked::counted`] says.
+pub(super) fn is_live(counted: Option<Counted<'_>>, posting: &Posting) -> bool {
+    counted.map_or(posting.is_live(), |counted| counted.is_live(posting.sequence, posting.reversed_by))
 }

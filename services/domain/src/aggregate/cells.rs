@@ -11,9 +11,12 @@ use crate::cell::Cell;
 use crate::date::{Grain, Period, Span};
 use crate::event::Evidence;
 use crate::metrics::Amount;
-use crate::sheet::{AREA_BITS, AreaSub, DaySub, Items, MonthSub};
+use crate::sheet::{AREA_BITS, AreaSub, DaySub, Items, MonthSub, RECORDED_BITS, biased};
 use crate::tables::{Rows, Table};
 use crate::valuation::{Prices, Rate};
+
+/// The bits of a journal's sub-key that say when a change was recorded.
+const RECORDED: u64 = (1 << RECORDED_BITS) - 1;
 
 /// A cell of the cube. What its roll-up does not tell apart is 0, and evidence any grade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ struct Adding<'a, 'b, 'g, R> {
     asked: &'a Asked<'b, R>,
     sums: Sums<'g>,
     source: Source,
+    /// The last day or month of book time that counts in a journal, as its sub-keys have it.
+    through: u64,
     /// Whether a rate changes within the unit of a cell whose entries are all longer than a day: their spans say when they began.
     spans: bool,
     /// Whether a rate changes within the unit of a cell, and only the entries say when they began.
@@ -37,26 +42,44 @@ struct Adding<'a, 'b, 'g, R> {
 }
 
 impl<R: Rows> Adding<'_, '_, '_, R> {
-    /// The cells of one sheet that the scope lets through; those of one spot, which differ in when they were recorded, follow each
-    /// other, and only together do they say what is there. `spot` says where an item is; `None`: out of scope.
+    /// The cells of one sheet that the scope lets through. `spot` says where an item is; `None`: out of scope.
     fn sheet(&mut self, sheet: &[u8], spot: impl Fn(u64) -> Result<Option<Spot>, Corrupt>) -> Result<bool, Error<R::Error>> {
-        let mut last: Option<(Spot, Cell)> = None;
         for item in Items::of(sheet).map_err(corrupt)? {
             let (sub, cell) = item.map_err(corrupt)?;
-            let Some(spot) = spot(sub).map_err(corrupt)? else { continue };
+            if let Some(spot) = spot(sub).map_err(corrupt)? {
+                self.add(spot, cell)?;
+            }
+        }
+        Ok(!self.entries)
+    }
+
+    /// The same of a sheet of a journal. Items of one spot, which differ in when they were recorded, follow each other, and only together
+    /// do they say what is there.
+    fn journal(&mut self, sheet: &[u8], spot: impl Fn(u64) -> Result<Option<Spot>, Corrupt>) -> Result<bool, Error<R::Error>> {
+        let through = self.through;
+        let mut last: Option<(u64, Cell)> = None;
+        for item in Items::of(sheet).map_err(corrupt)? {
+            let (sub, cell) = item.map_err(corrupt)?;
+            if sub & RECORDED > through {
+                continue;
+            }
             match &mut last {
-                Some((same, sum)) if *same == spot => *sum += cell,
+                Some((same, sum)) if (*same ^ sub) >> RECORDED_BITS == 0 => *sum += cell,
                 _ => {
-                    if let Some((spot, sum)) = last.replace((spot, cell)) {
-                        self.add(spot, sum)?;
+                    if let Some((sub, sum)) = last.replace((sub, cell)) {
+                        self.add_spot(spot(sub), sum)?;
                     }
                 }
             }
         }
-        if let Some((spot, sum)) = last {
-            self.add(spot, sum)?;
+        if let Some((sub, sum)) = last {
+            self.add_spot(spot(sub), sum)?;
         }
         Ok(!self.entries)
+    }
+
+    fn add_spot(&mut self, spot: Result<Option<Spot>, Corrupt>, cell: Cell) -> Result<(), Error<R::Error>> {
+        spot.map_err(corrupt)?.map_or(Ok(()), |spot| self.add(spot, cell))
     }
 
     fn months(&mut self) -> Result<(), Error<R::Error>> {
@@ -73,7 +96,7 @@ impl<R: Rows> Adding<'_, '_, '_, R> {
     fn days(&mut self) -> Result<(), Error<R::Error>> {
         let Asked { rows, council, scope, .. } = self.asked;
         walk(*rows, Table::CubeDays, council, scope, |front: DaysFront, _, sheet| {
-            self.sheet(sheet, |sub| {
+            self.journal(sheet, |sub| {
                 let (unit, DaysFront { service, measure, evidence, .. }) = (front.unit(DaySub::unpack(sub).low), front);
                 Ok((scope.fit(unit) != Fit::Outside).then_some(Spot { service, measure, evidence, unit, area: 0 }))
             })
@@ -94,7 +117,7 @@ impl<R: Rows> Adding<'_, '_, '_, R> {
     fn area_journal(&mut self) -> Result<(), Error<R::Error>> {
         let Asked { rows, council, scope, .. } = self.asked;
         walk(*rows, Table::AreaJournal, council, scope, |AreasFront { service, measure, unit, block }, _, sheet| {
-            self.sheet(sheet, |sub| {
+            self.journal(sheet, |sub| {
                 let AreaSub { low, evidence, .. } = AreaSub::unpack(sub);
                 let area = block << AREA_BITS | u32::from(low);
                 let spot = Spot { service, measure, evidence, unit, area };
@@ -113,9 +136,9 @@ impl<R: Rows> Adding<'_, '_, '_, R> {
             None | Some(Rate::Unpriced) => None,
             Some(Rate::One(amount)) => Some(amount),
             Some(Rate::Changes) => {
-                // In the roll-up by day a month holds longer entries only; in the others it holds single days too.
+                // In the roll-up by day a month holds longer entries only; in the others it holds single days too. Spans are not journalled.
                 let only_long = spot.unit.grain > Grain::Month || self.source == Source::Days;
-                *(if only_long { &mut self.spans } else { &mut self.entries }) = true;
+                *(if only_long && asked.point.is_none() { &mut self.spans } else { &mut self.entries }) = true;
                 return Ok(());
             }
         };
@@ -129,9 +152,10 @@ fn has_evidence(scope: &Scope, number: u8) -> Result<bool, Corrupt> {
 
 impl<R: Rows> Asked<'_, R> {
     /// Sums from a source that is exact for the question; from the entries if a rate changes within a month whose cells tell no days
-    /// apart.
+    /// apart, or within a longer span as of a point.
     pub(super) fn sums<'a>(&self, grouping: &'a Grouping, source: Source) -> Result<Sums<'a>, Error<R::Error>> {
-        let mut adding = Adding { asked: self, sums: self.new_sums(grouping), source, spans: false, entries: false };
+        let through = self.recorded_through(source).map_or(RECORDED, |unit| biased(unit.index));
+        let mut adding = Adding { asked: self, sums: self.new_sums(grouping), source, through, spans: false, entries: false };
         match source {
             Source::Months => adding.months()?,
             Source::Days => adding.days()?,

@@ -5,15 +5,16 @@
 //! effect that caused it, as the journals have it.
 
 use super::as_of::{Reach, Resolved, resolve, scan_sequences};
+use super::compare::compare;
 use super::entries::Found;
 use super::group::{Group, Grouping, Place};
 use super::scope::Fit;
-use super::{AsOf, Asked, Error, Question, ValuationAsked, ask_at, corrupt, read, source};
+use super::{AsOf, Asked, Error, Question, ValuationAsked, ask_at, compared, corrupt, read, source};
 use crate::bytes::Corrupt;
 use crate::date::Grain;
 use crate::event::{Invalid, Side};
 use crate::metrics::merge::least_common_multiple;
-use crate::metrics::{Amount, Answer, AsOfUsed, Change, ChangePartial, Effects, Needs};
+use crate::metrics::{self, Amount, Answer, AsOfUsed, Change, ChangePartial, Effects, Needs};
 use crate::rows::{Posting, Verdict};
 use crate::tables::{Key, Rows, Table};
 use roaring::RoaringTreemap;
@@ -45,8 +46,13 @@ pub fn explain<R: Rows>(rows: &R, council: &str, question: &Question, start: Opt
         let resolved = question.as_of.map(|as_of| resolve(rows, council, as_of, "")).transpose()?;
         let (as_of, point) = resolved.map_or((None, None), |resolved| (Some(resolved.used), resolved.point));
         let asked = ask_at(rows, council, question, point)?;
-        return Ok(Answered { answer: asked.answer(source::plan(&asked))?, as_of, change: None });
+        let answer = compare(rows, council, question, asked.answer(source::plan(&asked))?)?;
+        return Ok(Answered { answer, as_of, change: None });
     };
+    let wrong = metrics::check_explained(&compared(question));
+    if !wrong.is_empty() {
+        return Err(Error::Refused(wrong));
+    }
     let to = match question.as_of {
         Some(as_of) => resolve(rows, council, as_of, "")?,
         None => Reach::read(rows, council)?.end(rows, council)?,
@@ -147,7 +153,7 @@ impl<'a, 'r, R: Rows> Explaining<'a, 'r, R> {
         }
         let denominator = least_common_multiple(one.denominator, other.denominator).ok_or(Error::Overflow)?;
         let factors = [one, other].map(|prices| i128::from(denominator / prices.denominator));
-        let grouping = Grouping::new(&second.question.group_by);
+        let grouping = Grouping::new(&second.question.group_by).joining(&second.areas);
         Ok(Self { first, second, window, grouping, factors, denominator, sums: Sums::default() })
     }
 

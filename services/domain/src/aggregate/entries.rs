@@ -1,7 +1,7 @@
 //! Quantities from the entries themselves: exact for every question, and dear. Entries are read in batches, so that memory does not
 //! grow with the book.
 
-use super::as_of::scan_sequences;
+use super::as_of::{Counted, is_live, scan_sequences};
 use super::group::{Grouping, Place};
 use super::scope::Fit;
 use super::sums::Sums;
@@ -16,7 +16,7 @@ use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Entries read at once.
-const BATCH: u64 = 4_096;
+pub(super) const BATCH: u64 = 4_096;
 
 /// An entry in scope.
 pub(super) struct Found {
@@ -34,22 +34,23 @@ pub(super) struct Found {
 }
 
 /// Numbers of names, looked up as they are met.
-type Numbers = FxHashMap<(u8, String), u32>;
+pub(super) type Numbers = FxHashMap<(u8, String), u32>;
 
 /// Whether exchanges with pages of their own were two-sided at the point asked for. Their entries lie in many batches, and each has so many
 /// that remembering costs little.
-type LargeExchanges = FxHashMap<String, bool>;
+pub(super) type LargeExchanges = FxHashMap<String, bool>;
 
 impl<R: Rows> Asked<'_, R> {
     pub(super) fn sums_of_entries<'a>(&self, grouping: &'a Grouping) -> Result<Sums<'a>, Error<R::Error>> {
         let mut sums = self.new_sums(grouping);
         let mut large = LargeExchanges::default();
-        let is_gone = |sequence, verdict: Verdict| match &self.point {
+        let counted = self.counted()?;
+        let is_gone = |sequence, verdict: Verdict| match &counted {
             None => verdict.reversed_by.is_some(),
-            Some(point) => !point.is_live(sequence, verdict.reversed_by),
+            Some(counted) => !counted.is_live(sequence, verdict.reversed_by),
         };
         self.each_entry(self.entries_asked()?, is_gone, |found| {
-            let two_sided = self.two_sided(&found, &mut large)?;
+            let two_sided = self.two_sided(&found, counted, &mut large)?;
             for entry in found {
                 let is_matched = entry.exchange.as_ref().is_some_and(|id| two_sided.contains(id));
                 self.add_entry(&mut sums, &entry, is_matched)?;
@@ -161,7 +162,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// The number of a name that an entry with effect has.
-    fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
+    pub(super) fn number(&self, kind: NameKind, text: &str, numbers: &mut Numbers) -> Result<u32, Error<R::Error>> {
         let name = (kind as u8, text.to_owned());
         if let Some(number) = numbers.get(&name) {
             return Ok(*number);
@@ -175,8 +176,17 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Which of the entries' exchanges are two-sided, as of the point asked for.
-    fn two_sided(&self, found: &[Found], large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
-        let mut ids: Vec<&String> = found.iter().filter_map(|entry| entry.exchange.as_ref()).collect();
+    fn two_sided(&self, found: &[Found], counted: Option<Counted<'_>>, large: &mut LargeExchanges) -> Result<FxHashSet<String>, Error<R::Error>> {
+        self.two_sided_among(found.iter().filter_map(|entry| entry.exchange.as_ref()).collect(), counted, large)
+    }
+
+    /// Which of these exchanges are two-sided, as of the point asked for.
+    pub(super) fn two_sided_among(
+        &self,
+        mut ids: Vec<&String>,
+        counted: Option<Counted<'_>>,
+        large: &mut LargeExchanges,
+    ) -> Result<FxHashSet<String>, Error<R::Error>> {
         ids.sort_unstable();
         ids.dedup();
         let key = |id: &&String| {
@@ -188,22 +198,22 @@ impl<R: Rows> Asked<'_, R> {
         let mut two_sided = FxHashSet::default();
         for (id, row) in ids.into_iter().zip(rows) {
             let row = row.ok_or_else(|| corrupt(Corrupt("Exchange")))?;
-            if self.is_two_sided(id, &Exchange::decode(&row).map_err(corrupt)?, large)? {
+            if self.is_two_sided(id, &Exchange::decode(&row).map_err(corrupt)?, counted, large)? {
                 two_sided.insert(id.clone());
             }
         }
         Ok(two_sided)
     }
 
-    fn is_two_sided(&self, id: &str, exchange: &Exchange, large: &mut LargeExchanges) -> Result<bool, Error<R::Error>> {
-        if self.point.is_none() {
+    fn is_two_sided(&self, id: &str, exchange: &Exchange, counted: Option<Counted<'_>>, large: &mut LargeExchanges) -> Result<bool, Error<R::Error>> {
+        if counted.is_none() {
             return Ok(exchange.state() == ExchangeState::TwoSided);
         }
         if let Some(known) = large.get(id) {
             return Ok(*known);
         }
         let postings = self.all_postings(id.as_bytes(), exchange)?;
-        let has = |side| postings.iter().any(|posting| posting.side == side && self.is_live(posting));
+        let has = |side| postings.iter().any(|posting| posting.side == side && is_live(counted, posting));
         let is_two_sided = has(Side::Citizen) && has(Side::State);
         if exchange.pages > 0 {
             large.insert(id.to_owned(), is_two_sided);
@@ -213,7 +223,7 @@ impl<R: Rows> Asked<'_, R> {
 }
 
 /// The facts of an archived record; empty if it cannot be read, as the fold takes it.
-fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
+pub(super) fn facts(row: &[u8]) -> Result<&[u8], Corrupt> {
     let (_, record) = read_entry(row)?;
     Ok(Record::decode(record).map_or(&[], |record| record.parts.facts))
 }

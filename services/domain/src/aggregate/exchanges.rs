@@ -11,8 +11,8 @@ use crate::bytes::Corrupt;
 use crate::cell::Cell;
 use crate::date::Date;
 use crate::event::{Evidence, Side};
-use crate::metrics::{Amount, Dimension, ExchangePartial, UNPRICED_MAX};
-use crate::rows::{Exchange, ExchangeState, Home, Posting, read_postings};
+use crate::metrics::{Amount, ExchangePartial, UNPRICED_MAX};
+use crate::rows::{Exchange, ExchangeState, Home, Posting, postings, read_postings};
 use crate::sheet::{AREA_BITS, HomeSub, Items};
 use crate::tables::{Key, Rows, Table};
 use crate::valuation::Prices;
@@ -21,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Exchanges read at once.
 const BATCH: usize = 1_024;
+
+/// Exchanges with pages of their own held at once. Tests go on after each, so that they meet the end of a scan.
+const PAGED_BATCH: usize = if cfg!(test) { 1 } else { 64 };
 
 /// What exchanges of one group add up to.
 #[derive(Default)]
@@ -79,7 +82,7 @@ impl<R: Rows> Asked<'_, R> {
 
     /// From the counts without areas, where areas do not matter.
     fn count_homes(&self, grouping: &Grouping, sums: &mut Sums) -> Result<(), Error<R::Error>> {
-        if !grouping.has(Dimension::Area) && self.scope.areas().are_all() {
+        if !grouping.by_area() && self.scope.areas().are_all() {
             return walk(self.rows, Table::Homes, self.council, &self.scope, |HomeFront { service, unit }, _, sheet| {
                 let home = Home { service, area: 0, period: unit };
                 Items::of(sheet).map_err(corrupt)?.try_for_each(|item| self.count_home(grouping, sums, home, item))?;
@@ -124,36 +127,50 @@ impl<R: Rows> Asked<'_, R> {
         days == 0 || self.question.today.is_some_and(|today| i64::from(today.0) - i64::from(first_day.0) >= i64::from(days))
     }
 
-    /// Reads every exchange, in batches.
+    /// Goes over every exchange. Those with pages that matter are valued between scans, some at a time: nothing else is read during a scan.
     fn value_exchanges(&self, grouping: &Grouping, prices: &Prices, sums: &mut Sums) -> Result<(), Error<R::Error>> {
         let prefix = Key::of(Table::Exchange, self.council).into_vec();
         let mut next = Some(prefix.clone());
         while let Some(from) = next.take() {
-            let mut batch: Vec<(Vec<u8>, Exchange)> = Vec::new();
-            let (mut failure, mut seen) = (None, 0);
+            let mut paged: Vec<(Vec<u8>, Exchange)> = Vec::new();
+            let mut failure = None;
             let result = self.rows.scan(Table::Exchange, &prefix, &from, &mut |key, row| {
-                if seen == BATCH {
+                if paged.len() == PAGED_BATCH {
                     next = Some(key.to_vec());
                     return false;
                 }
-                seen += 1;
-                match Exchange::decode(row) {
-                    Ok(exchange) if self.counts(&exchange) => batch.push((key[prefix.len()..].to_vec(), exchange)),
-                    Ok(_) => {}
+                match self.value_row(grouping, prices, sums, row) {
+                    Ok(None) => {}
+                    Ok(Some(exchange)) => paged.push((key[prefix.len()..].to_vec(), exchange)),
                     Err(error) => failure = Some(error),
                 }
                 failure.is_none()
             });
             read(result)?;
             if let Some(error) = failure {
-                return Err(corrupt(error));
+                return Err(error);
             }
-            for (id, exchange) in &batch {
+            for (id, exchange) in &paged {
                 let worth = self.worth(prices, id, exchange)?;
                 self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, exchange, &worth))?;
             }
         }
         Ok(())
+    }
+
+    /// Adds what the exchange of a row is worth, unless its pages must be read for that: then it is returned.
+    fn value_row(&self, grouping: &Grouping, prices: &Prices, sums: &mut Sums, row: &[u8]) -> Result<Option<Exchange>, Error<R::Error>> {
+        let (exchange, rest) = Exchange::decode_front(row).map_err(corrupt)?;
+        if !self.counts(&exchange) {
+            return Ok(None);
+        }
+        let worth = match self.worth_of_accounts(prices, &exchange)? {
+            Some(worth) => worth,
+            None if exchange.pages > 0 => return Ok(Some(Exchange { postings: read_postings(rest).map_err(corrupt)?, ..exchange })),
+            None => self.worth_of_postings(prices, postings(rest))?,
+        };
+        self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, &exchange, &worth))?;
+        Ok(None)
     }
 
     fn counts(&self, exchange: &Exchange) -> bool {
@@ -200,19 +217,35 @@ impl<R: Rows> Asked<'_, R> {
 
     /// What both sides of an exchange are worth. Where prices are the same on all days its accounts say it, else its postings.
     pub(super) fn worth(&self, prices: &Prices, id: &[u8], exchange: &Exchange) -> Result<Worth, Error<R::Error>> {
-        let mut worth = Worth::default();
-        let is_day_free = exchange.accounts.iter().all(|account| self.measures.place(account.measure).is_ok_and(|at| prices.is_constant(at)));
-        if is_day_free {
-            for account in &exchange.accounts {
-                let at = self.measures.place(account.measure).map_err(corrupt)?;
-                // An account is at most 65,536 × 10^15.
-                let quantity = i128::try_from(account.quantity).map_err(|_| corrupt(Corrupt("Exchange")))?;
-                self.add(&mut worth, account.measure, at, quantity, prices.on(at, Date(0))).map_err(|_| Error::Overflow)?;
-            }
+        if let Some(worth) = self.worth_of_accounts(prices, exchange)? {
             return Ok(worth);
         }
         let pages = self.pages(id, exchange.pages)?;
-        for posting in pages.iter().chain(&exchange.postings).filter(|posting| posting.is_live()) {
+        self.worth_of_postings(prices, pages.iter().chain(&exchange.postings).copied().map(Ok))
+    }
+
+    /// `None`: a price differs from day to day.
+    fn worth_of_accounts(&self, prices: &Prices, exchange: &Exchange) -> Result<Option<Worth>, Error<R::Error>> {
+        let mut worth = Worth::default();
+        for account in &exchange.accounts {
+            let at = self.measures.place(account.measure).map_err(corrupt)?;
+            if !prices.is_constant(at) {
+                return Ok(None);
+            }
+            // An account is at most 65,536 × 10^15.
+            let quantity = i128::try_from(account.quantity).map_err(|_| corrupt(Corrupt("Exchange")))?;
+            self.add(&mut worth, account.measure, at, quantity, prices.on(at, Date(0))).map_err(|_| Error::Overflow)?;
+        }
+        Ok(Some(worth))
+    }
+
+    fn worth_of_postings(&self, prices: &Prices, postings: impl Iterator<Item = Result<Posting, Corrupt>>) -> Result<Worth, Error<R::Error>> {
+        let mut worth = Worth::default();
+        for posting in postings {
+            let posting = posting.map_err(corrupt)?;
+            if !posting.is_live() {
+                continue;
+            }
             let at = self.measures.place(posting.measure).map_err(corrupt)?;
             let rate = prices.on(at, posting.occurred.start);
             self.add(&mut worth, posting.measure, at, posting.quantity.into(), rate).map_err(|_| Error::Overflow)?;

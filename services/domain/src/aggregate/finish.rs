@@ -1,15 +1,19 @@
 //! Groups by numbers become partial results with their keys in words, in order.
 
+use super::areas::decile_text;
+use super::deciles::DecilesByGroup;
 use super::exchanges::ByGroup;
 use super::group::{Group, Grouping};
+use super::outcomes::{ObservationsByGroup, OutcomesByGroup};
 use super::participants::ActorsByGroup;
 use super::source::Plan;
 use super::sums::Totals;
+use super::taking_part::TakingPartByGroup;
 use super::{Asked, Error, corrupt, read};
 use crate::bytes::Corrupt;
 use crate::date::{Grain, Period};
 use crate::event::{Evidence, Side};
-use crate::metrics::{Answer, Dimension, ExchangePartial, GroupKey, Partial};
+use crate::metrics::{Answer, DecilePartial, Dimension, ExchangePartial, GroupKey, IndicatorUsed, OutcomePartial, Partial, Residents};
 use crate::tables::{Key, NameKind, Rows, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -17,7 +21,7 @@ use std::collections::BTreeSet;
 impl<R: Rows> Asked<'_, R> {
     /// The answer, from the rows that the plan names.
     pub(super) fn answer(&self, plan: Plan) -> Result<Answer, Error<R::Error>> {
-        let grouping = Grouping::new(&self.question.group_by);
+        let grouping = Grouping::new(&self.question.group_by).joining(&self.areas);
         let needs = self.question.needs;
         let mut all = Parts { needs_cells: needs.cells, needs_measures: needs.measures, needs_participants: needs.participants, ..Parts::default() };
         // How many contributions there are and how many have an actor, the cells say.
@@ -26,14 +30,26 @@ impl<R: Rows> Asked<'_, R> {
             (all.totals, all.total) = sums.finish(&self.measures).map_err(|_| Error::Overflow)?;
         }
         if needs.exchanges {
-            (all.exchanges, all.all_exchanges) = match &self.point {
+            (all.exchanges, all.all_exchanges) = match self.counted()? {
                 None => self.exchanges(&grouping)?,
-                Some(point) => self.exchanges_as_of(&grouping, point)?,
+                Some(counted) => self.exchanges_as_of(&grouping, counted)?,
             };
         }
         if needs.participants {
             all.actors = self.actors(&grouping, plan.actors)?;
         }
+        if needs.outcomes {
+            (all.outcomes, all.all_outcomes) = self.outcomes(&grouping)?;
+        }
+        if needs.observations {
+            all.observations = self.observations(&grouping, plan.quantities)?;
+        }
+        all.indicator = self.indicator.clone();
+        if needs.deciles {
+            all.needs_deciles = true;
+            all.deciles = self.deciles(&grouping, plan.quantities)?;
+        }
+        all.taking_part = self.taking_part(&grouping, &plan, &all.totals)?;
         let total = all.take(None);
         let groups: FxHashSet<Group> = all.groups();
         let names = self.names(&grouping, &groups)?;
@@ -44,7 +60,8 @@ impl<R: Rows> Asked<'_, R> {
         partials.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
         let valuation = self.prices.as_ref().map(|prices| prices.used.clone());
         let denominator = self.prices.as_ref().map_or(1, |prices| prices.denominator);
-        Ok(Answer { groups: partials, total, valuation, denominator })
+        let residents = if needs.residents { self.areas.residents(self.council, &self.question.group_by) } else { Vec::new() };
+        Ok(Answer { groups: partials, total, valuation, denominator, area_vintages: self.areas.vintages(), residents })
     }
 
     /// A group's keys in the order asked, and one more if it only overlaps the period and has no calendar key to say so.
@@ -58,6 +75,8 @@ impl<R: Rows> Asked<'_, R> {
                 Dimension::Side => side(group.side).to_owned(),
                 Dimension::Area => name(NameKind::Area, group.area),
                 Dimension::Evidence => evidence(group.evidence).to_owned(),
+                Dimension::Decile => decile_text(group.decile),
+                Dimension::ParentArea => self.areas.parent(group.parent),
                 Dimension::Day | Dimension::Month | Dimension::Quarter | Dimension::Year => return calendar(dimension, group),
             };
             GroupKey { dimension, value, coarser: false, overlaps: false }
@@ -109,6 +128,13 @@ struct Parts {
     exchanges: ByGroup,
     all_exchanges: ExchangePartial,
     actors: ActorsByGroup,
+    outcomes: OutcomesByGroup,
+    all_outcomes: OutcomePartial,
+    observations: ObservationsByGroup,
+    indicator: Option<IndicatorUsed>,
+    needs_deciles: bool,
+    deciles: DecilesByGroup,
+    taking_part: TakingPartByGroup,
 }
 
 impl Parts {
@@ -116,7 +142,8 @@ impl Parts {
     fn groups(&self) -> FxHashSet<Group> {
         let totals =
             self.totals.iter().filter(|(_, totals)| self.needs_cells || self.needs_measures || totals.citizen.count > 0).map(|(group, _)| *group);
-        totals.chain(self.exchanges.keys().copied()).chain(self.actors.keys().copied().flatten()).collect()
+        let (outcomes, actors) = (self.outcomes.keys().copied(), self.actors.keys().chain(self.taking_part.keys()));
+        totals.chain(self.exchanges.keys().copied()).chain(actors.copied().flatten()).chain(outcomes).collect()
     }
 
     /// What a group adds up to; of none, the whole scope.
@@ -136,7 +163,31 @@ impl Parts {
         let participants = actors.len();
         let (citizen, state) = if self.needs_cells { (totals.citizen, totals.state) } else { Default::default() };
         let measures = totals.measures;
-        Partial { keys: Vec::new(), measures, citizen, state, exchanges, participants, contributions, contributions_with_actor }
+        let taking_part = self.taking_part.remove(&group).unwrap_or_default();
+        let outcome = match group {
+            Some(group) => self.outcomes.remove(&group).unwrap_or_default(),
+            None => std::mem::take(&mut self.all_outcomes),
+        };
+        let outcome = OutcomePartial { indicator: self.indicator.clone(), ..outcome };
+        let observations = self.observations.remove(&group).unwrap_or_default();
+        let deciles = self.deciles.remove(&group);
+        let deciles = deciles.unwrap_or_else(|| if self.needs_deciles { DecilePartial::all() } else { Vec::new() });
+        Partial {
+            keys: Vec::new(),
+            measures,
+            citizen,
+            state,
+            exchanges,
+            participants,
+            contributions,
+            contributions_with_actor,
+            outcome,
+            observations,
+            earlier: None,
+            deciles,
+            residents: Residents::default(),
+            taking_part,
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! In which group something counts.
 
+use super::areas::Areas;
 use super::scope::Fit;
 use crate::date::{Date, Grain, Period};
 use crate::event::{Evidence, Side};
 use crate::metrics::Dimension;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 /// Where something is counted. Names are numbers; of what does not apply, 0.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,11 @@ pub(super) struct Group {
     pub unit: Option<Period>,
     pub coarser: bool,
     pub overlaps: bool,
+    pub decile: u8,
+    /// As `Areas::parent` takes it.
+    pub parent: u32,
+    /// Decile, where deciles are told apart within the groups asked.
+    pub counted_decile: u8,
 }
 
 impl Hash for Group {
@@ -39,27 +46,54 @@ impl Hash for Group {
         let unit = self.unit.map_or(0, |unit| (unit.grain as u64 + 1) << 32 | u64::from(unit.index as u32));
         let flags = u64::from(self.side) << 60 | u64::from(self.evidence) << 56 | u64::from(self.coarser) << 49 | u64::from(self.overlaps) << 48;
         state.write_u64(u64::from(self.service) << 32 | u64::from(self.area));
-        state.write_u64(unit | flags);
-        state.write_u32(self.base);
+        let deciles = u64::from(self.decile) << 44 | u64::from(self.counted_decile) << 40;
+        state.write_u64(unit | flags | deciles);
+        state.write_u64(u64::from(self.parent) << 32 | u64::from(self.base));
     }
 }
 
 /// What a question is grouped by.
 #[derive(Clone, Debug)]
 pub(super) struct Grouping {
-    has: [bool; 11],
+    has: [bool; 13],
     grain: Option<Grain>,
+    /// What areas are joined with.
+    areas: Option<Rc<Areas>>,
+    by_counted_decile: bool,
 }
 
 impl Grouping {
     pub fn new(group_by: &[Dimension]) -> Self {
-        let mut has = [false; 11];
+        let mut has = [false; 13];
         group_by.iter().for_each(|dimension| has[*dimension as usize] = true);
-        Self { has, grain: group_by.iter().find_map(|dimension| dimension.grain()) }
+        Self { has, grain: group_by.iter().find_map(|dimension| dimension.grain()), areas: None, by_counted_decile: false }
+    }
+
+    /// With what the catalogue says of areas.
+    pub fn joining(self, areas: &Rc<Areas>) -> Self {
+        let joins = self.has(Dimension::Decile) || self.has(Dimension::ParentArea);
+        Self { areas: joins.then(|| areas.clone()), ..self }
+    }
+
+    /// The same, and within its groups by decile of the areas whose residents are counted.
+    pub fn by_counted_decile(&self, areas: &Rc<Areas>) -> Self {
+        Self { areas: Some(areas.clone()), by_counted_decile: true, ..self.clone() }
+    }
+
+    /// This and one dimension more.
+    pub fn and(&self, dimension: Dimension) -> Self {
+        let mut finer = self.clone();
+        finer.has[dimension as usize] = true;
+        finer
     }
 
     pub fn has(&self, dimension: Dimension) -> bool {
         self.has[dimension as usize]
+    }
+
+    /// Whether areas are told apart, by themselves or by what they have.
+    pub fn by_area(&self) -> bool {
+        [Dimension::Area, Dimension::Decile, Dimension::ParentArea].into_iter().any(|dimension| self.has(dimension))
     }
 
     pub fn grain(&self) -> Option<Grain> {
@@ -75,6 +109,7 @@ impl Grouping {
             None => (overlaps.then_some(place.unit), false),
         };
         let when = |dimension: Dimension, value: u32| if self.has(dimension) { value } else { 0 };
+        let joined = self.areas.as_ref().map(|areas| areas.attributes(place.area)).unwrap_or_default();
         Group {
             service: when(Dimension::Service, place.service),
             base: when(Dimension::Measure, place.base as u32),
@@ -84,6 +119,9 @@ impl Grouping {
             unit,
             coarser,
             overlaps,
+            decile: when(Dimension::Decile, joined.decile.into()) as u8,
+            parent: when(Dimension::ParentArea, joined.parent),
+            counted_decile: if self.by_counted_decile { joined.counted_decile } else { 0 },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Error, corrupt, read};
 use crate::bytes::Corrupt;
-use crate::event::{Body, Side};
+use crate::event::{Body, Role, Side};
 use crate::rows::{read_definition, read_number};
 use crate::tables::{DefinitionKind, Key, NameKind, Rows, Table};
 use rustc_hash::FxHashMap;
@@ -12,6 +12,7 @@ pub(super) struct Measure {
     pub id: String,
     pub unit: String,
     pub side: Side,
+    pub role: Role,
     /// The place of its base; its own if it is none's contra measure.
     pub base: usize,
     /// Whether its quantities count negative in its base.
@@ -35,7 +36,8 @@ impl Measures {
                 return Err(Corrupt("Definition"));
             };
             let contra_of = measure.contra_of.map(str::to_owned);
-            let measure = Measure { id: measure.id.into(), unit: measure.unit.into(), side: measure.side, base: 0, negative: contra_of.is_some() };
+            let (side, role) = (measure.side, measure.role);
+            let measure = Measure { id: measure.id.into(), unit: measure.unit.into(), side, role, base: 0, negative: contra_of.is_some() };
             defined.push((measure, contra_of));
             Ok(())
         })?;

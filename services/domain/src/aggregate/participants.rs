@@ -1,5 +1,6 @@
 //! Who took part.
 
+use super::as_of::is_live;
 use super::group::{Group, Grouping, Place};
 use super::measures::scan;
 use super::scope::Fit;
@@ -11,7 +12,7 @@ use crate::date::Grain;
 use crate::event::{Evidence, Side};
 use crate::rows::{Posting, StatementLine};
 use crate::tables::{Key, Rows, Table};
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 use rustc_hash::FxHashMap;
 
 /// Actors by group; the whole scope has none.
@@ -28,6 +29,10 @@ impl<R: Rows> Asked<'_, R> {
                 Actors::Lines => self.lines(grouping, &mut actors)?,
             }
         }
+        // The whole scope is united once, from few groups, and not from every row.
+        let within = actors.iter().filter(|(group, _)| group.is_some_and(|group| !group.overlaps)).map(|(_, all)| all);
+        let whole = within.union();
+        actors.insert(None, whole);
         Ok(actors)
     }
 
@@ -37,9 +42,6 @@ impl<R: Rows> Asked<'_, R> {
             return;
         }
         change(actors.entry(Some(grouping.of(place, fit))).or_default());
-        if fit == Fit::Within {
-            change(actors.entry(None).or_default());
-        }
     }
 
     /// Unites the bitmaps of a roll-up.
@@ -58,10 +60,11 @@ impl<R: Rows> Asked<'_, R> {
 
     /// Goes over the lines of statements.
     fn lines(&self, grouping: &Grouping, actors: &mut ActorsByGroup) -> Result<(), Error<R::Error>> {
+        let counted = self.counted()?;
         let prefix = Key::of(Table::Statement, self.council);
         scan(self.rows, Table::Statement, &prefix, |_, row| {
             let StatementLine { received, posting, .. } = StatementLine::decode(row)?;
-            if received || posting.actor == 0 || !self.is_live(&posting) {
+            if received || posting.actor == 0 || !is_live(counted, &posting) {
                 return Ok(());
             }
             let at = self.measures.place(posting.measure)?;

@@ -70,7 +70,21 @@ pub(super) struct Sums<'a> {
     by_measure: bool,
     /// Whether an entry without a rate is one without a price.
     valued: bool,
-    by_group: FxHashMap<Group, GroupSum>,
+    /// In order of first appearance.
+    groups: Vec<(Group, GroupSum)>,
+    places: FxHashMap<Group, usize>,
+    /// What is not in `groups` yet.
+    last: Option<Together>,
+}
+
+/// Cells of one measure in one group that have one price: they are added up before they are valued.
+struct Together {
+    /// Place of the group.
+    at: usize,
+    side: Side,
+    base: usize,
+    rate: Option<Amount>,
+    cell: Cell,
 }
 
 /// What one group adds up to.
@@ -85,23 +99,50 @@ pub(super) struct Totals {
 
 impl<'a> Sums<'a> {
     pub fn new(grouping: &'a Grouping, by_measure: bool, valued: bool) -> Self {
-        Self { grouping, by_measure, valued, by_group: FxHashMap::default() }
+        Self { grouping, by_measure, valued, groups: Vec::new(), places: FxHashMap::default(), last: None }
     }
 
     /// Adds a cell of entries of one measure at one place; `rate` is what a unit of them is worth, if they have a price.
     ///
     /// Quantities are at most 10^15 and entries fewer than 2^64, so that quantities and counts cannot overflow. Amounts can, and are
-    /// checked.
+    /// checked. No cell has a negative count: cells together have none only if none of them has.
     pub fn add(&mut self, place: &Place, fit: Fit, measure: &Measure, mut cell: Cell, rate: Option<Amount>) -> Result<(), Overflow> {
         if measure.negative {
             (cell.quantity, cell.matched_quantity) = (-cell.quantity, -cell.matched_quantity);
         }
-        let group = self.by_group.entry(self.grouping.of(place, fit)).or_default();
+        let (group, side, base) = (self.grouping.of(place, fit), measure.side, place.base);
+        if let Some(last) = &mut self.last
+            && self.groups[last.at].0 == group
+            && (last.side, last.base, last.rate) == (side, base, rate)
+        {
+            last.cell += cell;
+            return Ok(());
+        }
+        let at = self.place(group);
+        self.last.replace(Together { at, side, base, rate, cell }).map_or(Ok(()), |together| self.settle(together))
+    }
+
+    /// Where a group's sums are.
+    fn place(&mut self, group: Group) -> usize {
+        // Most measures and services have the same areas and units in the same order.
+        let next = self.last.as_ref().map_or(0, |last| last.at + 1);
+        if self.groups.get(next).is_some_and(|(other, _)| *other == group) {
+            return next;
+        }
+        *self.places.entry(group).or_insert_with(|| {
+            self.groups.push((group, GroupSum::default()));
+            self.groups.len() - 1
+        })
+    }
+
+    fn settle(&mut self, together: Together) -> Result<(), Overflow> {
+        let Together { at, side, base, rate, cell } = together;
+        let (_, group) = &mut self.groups[at];
         group.with_actor += cell.actor_count;
-        let side = if measure.side == Side::Citizen { &mut group.citizen } else { &mut group.state };
-        side.add(place.base, &cell, rate, self.valued)?;
+        let side = if side == Side::Citizen { &mut group.citizen } else { &mut group.state };
+        side.add(base, &cell, rate, self.valued)?;
         if self.by_measure {
-            let sum = group.measures.entry(place.base as u32).or_default();
+            let sum = group.measures.entry(base as u32).or_default();
             sum.cell += cell;
             if rate.is_some() {
                 sum.priced_count += cell.count;
@@ -112,10 +153,11 @@ impl<'a> Sums<'a> {
     }
 
     /// What every group with an entry adds up to, and the whole scope: the groups within the period.
-    pub fn finish(self, measures: &Measures) -> Result<(FxHashMap<Group, Totals>, Totals), Overflow> {
+    pub fn finish(mut self, measures: &Measures) -> Result<(FxHashMap<Group, Totals>, Totals), Overflow> {
+        self.last.take().map_or(Ok(()), |together| self.settle(together))?;
         let mut whole = GroupSum::default();
         let mut groups = FxHashMap::default();
-        for (group, sum) in self.by_group {
+        for (group, sum) in self.groups {
             // Cells whose entries are all reversed are still there.
             if sum.citizen.partial.count == 0 && sum.state.partial.count == 0 {
                 continue;

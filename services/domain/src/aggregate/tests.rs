@@ -1,10 +1,18 @@
 //! Answers against figures worked by hand, and against a recount of random histories that knows nothing of views.
 
+mod areas;
 mod as_of;
 mod change;
+mod compared;
 mod history;
+mod joined;
 mod maintained;
+mod many_areas;
 mod plans;
 mod random;
+mod random_outcomes;
 mod recount;
+mod recount_outcomes;
+mod taking_part;
 mod worked;
+mod worked_outcomes;

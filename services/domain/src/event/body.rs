@@ -29,6 +29,19 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Its name in the proto, without the enum's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SelfReported => "SELF_REPORTED",
+            Self::PeerConfirmed => "PEER_CONFIRMED",
+            Self::Professional => "PROFESSIONAL",
+            Self::Sensor => "SENSOR",
+            Self::Assumed => "ASSUMED",
+        }
+    }
+}
+
 /// Who chose how an individual budget is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChosenBy {

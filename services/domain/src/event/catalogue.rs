@@ -38,6 +38,18 @@ pub enum Role {
     Inform = 4,
 }
 
+impl Role {
+    /// Its name in the proto, without the enum's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deliver => "DELIVER",
+            Self::Design => "DESIGN",
+            Self::Govern => "GOVERN",
+            Self::Inform => "INFORM",
+        }
+    }
+}
+
 /// Which way an indicator is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

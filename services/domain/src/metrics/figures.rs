@@ -1,6 +1,10 @@
 //! Final figures from what a group adds up to.
 
+pub(super) mod taking_part;
+
+use super::comparison::EarlierFigure;
 use super::decimal::{ratio, rounded};
+use super::exact::Exact;
 use super::merge::union;
 use super::partial::{Amount, MeasurePartial, Partial, SidePartial};
 use super::{MINOR, Metric};
@@ -36,6 +40,12 @@ pub struct Figure {
     pub denominator: Option<String>,
     /// What it rests on; none: all of the scope.
     pub coverage: Option<Coverage>,
+    /// The same of the earlier period; none: it is not compared.
+    pub earlier: Option<EarlierFigure>,
+    /// `central` minus the earlier one, rounded once from their exact difference; none: one of them has no value or is not exact.
+    pub change: Option<String>,
+    /// What `central` was rounded from, where neither it nor numerator and denominator say so.
+    pub(super) exact: Option<Exact>,
 }
 
 /// What share of something a figure rests on.
@@ -52,17 +62,17 @@ pub struct Coverage {
 }
 
 impl Metric {
-    fn figure(&self, money: Money<'_>) -> Figure {
+    pub(super) fn figure(&self, money: Money<'_>) -> Figure {
         Figure { metric: self.name, unit: self.unit_in(money.currency), ..Figure::default() }
     }
 
-    fn part(&self, money: Money<'_>, part: impl Into<String>) -> Figure {
+    pub(super) fn part(&self, money: Money<'_>, part: impl Into<String>) -> Figure {
         Figure { part: part.into(), ..self.figure(money) }
     }
 }
 
 impl Figure {
-    fn count(mut self, count: impl ToString) -> Self {
+    pub(super) fn count(mut self, count: impl ToString) -> Self {
         self.central = Some(count.to_string());
         self
     }
@@ -71,10 +81,11 @@ impl Figure {
     fn amount(mut self, amount: Amount, money: Money<'_>) -> Self {
         let minor = |amount| Some(rounded(amount, money.denominator).to_string());
         (self.low, self.central, self.high) = (minor(amount.low), minor(amount.central), minor(amount.high));
+        self.exact = Exact::ratio(amount.central, money.denominator);
         self
     }
 
-    fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
+    pub(super) fn ratio(mut self, numerator: i128, denominator: i128) -> Self {
         self.central = ratio(numerator, denominator);
         (self.numerator, self.denominator) = (Some(numerator.to_string()), Some(denominator.to_string()));
         self
@@ -88,19 +99,25 @@ impl Figure {
         self.ratio(numerator / common, denominator / common)
     }
 
-    fn covered(mut self, coverage: Coverage) -> Self {
+    /// A ratio at each rate, rounded by itself.
+    pub(super) fn range_of_ratios(mut self, amount: Amount, denominator: i128) -> Self {
+        (self.low, self.high) = (ratio(amount.low, denominator), ratio(amount.high, denominator));
+        self.ratio(amount.central, denominator)
+    }
+
+    pub(super) fn covered(mut self, coverage: Coverage) -> Self {
         self.coverage = Some(coverage);
         self
     }
 }
 
 /// Entries with a price among those counted, and the measures of the others.
-fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>) -> Coverage {
+pub(super) fn entries_with_a_price(covered: i64, total: i64, unpriced_measures: Vec<String>) -> Coverage {
     Coverage { of: "entries with a price", covered: unsigned(covered), total: unsigned(total), unpriced_measures }
 }
 
 /// Counts of live entries are never negative.
-fn unsigned(count: i64) -> u64 {
+pub(super) fn unsigned(count: i64) -> u64 {
     count.max(0) as u64
 }
 
@@ -215,13 +232,18 @@ pub(super) fn match_latency(metric: &Metric, partial: &Partial, money: Money<'_>
     vec![figure("p50", 50), figure("p90", 90)]
 }
 
+pub(super) fn entries_with_an_actor(partial: &Partial) -> Coverage {
+    let (covered, total) = (partial.contributions_with_actor, partial.contributions);
+    Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() }
+}
+
 pub(super) fn participants(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {
     let (covered, total) = (partial.contributions_with_actor, partial.contributions);
     // Contributions without an actor are somebody's: who they are is not known, and not nobody.
     let known = covered > 0 || total == 0;
     let figure = metric.figure(money);
     let figure = if known { figure.count(partial.participants) } else { figure };
-    vec![figure.covered(Coverage { of: "entries with an actor", covered, total, unpriced_measures: Vec::new() })]
+    vec![figure.covered(entries_with_an_actor(partial))]
 }
 
 pub(super) fn quantity(metric: &Metric, partial: &Partial, money: Money<'_>) -> Vec<Figure> {

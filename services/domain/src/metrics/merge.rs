@@ -1,6 +1,8 @@
 //! The results of several councils become one, exactly.
 
+use super::asking::TooManyAmounts;
 use super::partial::{Amount, Answer, ExchangePartial, MeasurePartial, Partial, SidePartial, UNPRICED_MAX, ValuationUsed};
+use super::residents::{DecilePartial, add_deciles};
 use std::collections::BTreeMap;
 
 /// Why results cannot become one. Asking again does not help.
@@ -9,9 +11,15 @@ pub enum Mismatch {
     /// The councils' books hold different valuations under one name.
     #[error("the councils have different valuations of this name, {0} and {1}: name a version that all of them have, or ask by council")]
     Valuations(String, String),
+    /// The councils define an indicator of one id differently.
+    #[error("the councils have different indicators of this id, {0} and {1}: ask each council by itself")]
+    Indicators(String, String),
     /// A sum does not fit into 128 bits.
     #[error("the amounts are too large to be added exactly: ask for a smaller scope")]
     Overflow,
+    /// So many different amounts of actors are not held at once.
+    #[error("{0}: ask for a smaller scope, or each council by itself")]
+    TooManyAmounts(TooManyAmounts),
 }
 
 impl Answer {
@@ -23,6 +31,17 @@ impl Answer {
                 None => "none".into(),
             };
             return Err(Mismatch::Valuations(name(&self.valuation), name(&other.valuation)));
+        }
+        if let (Some(own), Some(others)) = (&self.total.outcome.indicator, &other.total.outcome.indicator)
+            && own != others
+        {
+            return Err(Mismatch::Indicators(own.to_string(), others.to_string()));
+        }
+        if let (Some(ours), Some(theirs)) = (self.total.taking_part.willingness.counted_in(), other.total.taking_part.willingness.counted_in())
+            && ours != theirs
+        {
+            let name = |(unit, places): (&str, u8)| format!("{unit} with {places} decimal places");
+            return Err(Mismatch::Indicators(name(ours), name(theirs)));
         }
         let common = least_common_multiple(self.denominator, other.denominator).ok_or(Mismatch::Overflow)?;
         self.rescale(common).ok_or(Mismatch::Overflow)?;
@@ -36,7 +55,11 @@ impl Answer {
             }
         }
         self.groups = groups.into_values().collect();
-        Ok(())
+        self.residents.extend(other.residents);
+        self.area_vintages.extend(other.area_vintages);
+        self.area_vintages.sort_unstable();
+        self.area_vintages.dedup();
+        TooManyAmounts::check(self.groups.iter().map(Partial::distinct_amounts)).map_err(Mismatch::TooManyAmounts)
     }
 
     /// Puts all amounts into units of 1 ÷ `denominator`, a multiple of the present one.
@@ -69,15 +92,32 @@ impl Partial {
         self.participants += other.participants;
         self.contributions += other.contributions;
         self.contributions_with_actor += other.contributions_with_actor;
-        Some(())
+        self.outcome.add(other.outcome);
+        self.observations.extend(other.observations);
+        match (&mut self.earlier, other.earlier) {
+            (Some(earlier), Some(other)) => earlier.add(*other)?,
+            (none @ None, other) => *none = other,
+            (Some(_), None) => {}
+        }
+        add_deciles(&mut self.deciles, other.deciles)?;
+        self.taking_part.add(other.taking_part)
+    }
+
+    /// How many distinct amounts of actors it holds, those of the earlier period too.
+    fn distinct_amounts(&self) -> usize {
+        self.taking_part.distinct_amounts() + self.earlier.as_deref().map_or(0, Self::distinct_amounts)
     }
 
     fn rescale(&mut self, factor: i128) -> Option<()> {
+        self.earlier.iter_mut().try_for_each(|earlier| earlier.rescale(factor))?;
+        self.observations.iter_mut().try_for_each(|observation| observation.rescale(factor))?;
+        self.taking_part.rescale(factor)?;
         let exchanges = &mut self.exchanges;
         let of_exchanges =
             [&mut exchanges.one_sided_citizen_value, &mut exchanges.one_sided_state_value, &mut exchanges.reciprocal, &mut exchanges.both_sides];
         let of_sides = [&mut self.citizen, &mut self.state].into_iter().flat_map(|side| [&mut side.value, &mut side.matched_value]);
-        of_exchanges.into_iter().chain(of_sides).try_for_each(|amount| {
+        let of_deciles = self.deciles.iter_mut().flat_map(DecilePartial::amounts);
+        of_exchanges.into_iter().chain(of_sides).chain(of_deciles).try_for_each(|amount| {
             *amount = amount.times(factor)?;
             Some(())
         })
@@ -85,7 +125,7 @@ impl Partial {
 }
 
 /// Measures of the same name but of another unit or side, in another council, are other measures.
-fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
+pub(super) fn add_measures(sums: &mut Vec<MeasurePartial>, others: Vec<MeasurePartial>) {
     let name = |measure: &MeasurePartial| (measure.measure.clone(), measure.side, measure.unit.clone());
     let mut by_name: BTreeMap<_, _> = sums.drain(..).map(|measure| (name(&measure), measure)).collect();
     for other in others {

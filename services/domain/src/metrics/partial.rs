@@ -1,5 +1,8 @@
 //! What a question adds up to in one council before anything is rounded, and how the results of several councils become one.
 
+use super::outcomes::{Observation, OutcomePartial};
+use super::residents::{DecilePartial, Residents, ResidentsPartial};
+use super::taking_part::TakingPart;
 use crate::date::Grain;
 use crate::event::Side;
 
@@ -26,12 +29,28 @@ pub enum Dimension {
     Year = 9,
     /// By evidence grade.
     Evidence = 10,
+    /// By deprivation decile of the area, as the catalogue has it when the question is asked.
+    Decile = 11,
+    /// By the area that contains the area, likewise.
+    ParentArea = 12,
 }
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 10] =
-        [Self::Council, Self::Service, Self::Measure, Self::Side, Self::Area, Self::Day, Self::Month, Self::Quarter, Self::Year, Self::Evidence];
+    pub const ALL: [Self; 12] = [
+        Self::Council,
+        Self::Service,
+        Self::Measure,
+        Self::Side,
+        Self::Area,
+        Self::Day,
+        Self::Month,
+        Self::Quarter,
+        Self::Year,
+        Self::Evidence,
+        Self::Decile,
+        Self::ParentArea,
+    ];
 
     /// From the proto's number.
     pub fn from_number(number: i32) -> Option<Self> {
@@ -62,6 +81,8 @@ impl Dimension {
             Self::Quarter => "quarter",
             Self::Year => "year",
             Self::Evidence => "evidence",
+            Self::Decile => "decile",
+            Self::ParentArea => "parent-area",
         }
     }
 }
@@ -211,6 +232,18 @@ pub struct Partial {
     pub contributions: u64,
     /// Live contributions in the group that have an actor.
     pub contributions_with_actor: u64,
+    /// Outcomes of the indicator asked.
+    pub outcome: OutcomePartial,
+    /// Services' observed units, ascending by service, area and unit.
+    pub observations: Vec<Observation>,
+    /// What the same group added up to in the earlier period; none: it is not compared.
+    pub earlier: Option<Box<Partial>>,
+    /// One per decile, ascending, if deciles were asked.
+    pub deciles: Vec<DecilePartial>,
+    /// Who lives in the group's areas: filled by [`Answer::attach_residents`].
+    pub residents: Residents,
+    /// Who takes part and how.
+    pub taking_part: TakingPart,
 }
 
 /// The valuation that an answer used.
@@ -235,4 +268,8 @@ pub struct Answer {
     pub valuation: Option<ValuationUsed>,
     /// Amounts are in units of 1 ÷ `denominator` of the minor unit; 1 without a valuation.
     pub denominator: u64,
+    /// Vintages that were joined, ascending.
+    pub area_vintages: Vec<String>,
+    /// Who lives in the areas that the groups are about, whether anything was recorded there or not.
+    pub residents: Vec<ResidentsPartial>,
 }

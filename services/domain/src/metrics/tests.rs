@@ -16,7 +16,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
     let nearest = |name| find(name).unwrap_err().nearest;
     assert_eq!(
         ["citizenvalue", "latency", "recprocity", "Participants", ""].map(nearest),
-        ["citizen_value", "match_latency", "reciprocity", "participants", "entries",]
+        ["citizen_value", "match_latency", "reciprocity", "participants", "equity",]
     );
     assert_eq!(find("co-produced").unwrap_err().to_string(), "is no metric; the nearest name is co_produced_value");
     for (index, metric) in ALL.iter().enumerate() {
@@ -106,7 +106,7 @@ fn answer(denominator: u64, groups: Vec<Partial>) -> Answer {
         total
     });
     let valuation = Some(ValuationUsed { id: "floor".into(), version: 1, currency: "GBP".into() });
-    Answer { groups, total, valuation, denominator }
+    Answer { groups, total, valuation, denominator, area_vintages: vec![], residents: vec![] }
 }
 
 fn group(value: &str, amount: i128) -> Partial {
@@ -157,4 +157,25 @@ fn what_does_not_add_up_is_refused() {
     assert!(answer(1, vec![]).merge(other).unwrap_err().to_string().contains("floor version 1 in GBP and floor version 2 in GBP"));
     assert_eq!(answer(1, vec![group("a", i128::MAX)]).merge(answer(1, vec![group("a", 1)])), Err(Mismatch::Overflow));
     assert_eq!(answer(2, vec![group("a", i128::MAX)]).merge(answer(3, vec![group("a", 1)])), Err(Mismatch::Overflow));
+}
+
+#[test]
+fn outcomes_of_councils_are_added_if_they_mean_the_same() {
+    let of = |decimal_places, numerator, denominator, amount| {
+        let indicator = IndicatorUsed { id: "rate".into(), unit: "%".into(), decimal_places, direction: crate::event::Direction::Higher };
+        let outcome = OutcomePartial { numerator, denominator, count: 1, indicator: Some(indicator) };
+        let observation =
+            Observation { mode: crate::event::ServiceMode::Relational, months: 1, numerator, denominator, citizen: Some(amount), state: None };
+        let earlier = Some(Box::new(Partial { citizen: side(amount, 1, 1), ..Partial::default() }));
+        let total = Partial { outcome, observations: vec![observation], earlier, ..Partial::default() };
+        Answer { total, ..answer(amount as u64, vec![]) }
+    };
+    let mut sum = of(1, 905, 1, 4);
+    sum.merge(of(1, 2_400, 3, 6)).unwrap();
+    // 3,305 ÷ 4 tenths are 82.625 per cent: amounts, earlier ones and those of observations too, are in twelfths.
+    assert_eq!(central("outcome", &sum.total, money(1)).unwrap(), "82.6");
+    let observed: Vec<_> = sum.total.observations.iter().map(|observation| observation.citizen.unwrap()).collect();
+    assert_eq!((sum.denominator, observed, sum.total.earlier.unwrap().citizen.value.central), (12, vec![12, 12], 24));
+    let different = of(1, 905, 1, 4).merge(of(2, 905, 1, 4)).unwrap_err();
+    assert!(different.to_string().contains("rate in % with 1 decimal places, higher is better and rate in % with 2"), "{different}");
 }

@@ -14,8 +14,9 @@ use tandem_domain::tables::{Rows, Table};
 use tandem_proto::internal::v1::{AggregateRequest, AggregateResponse};
 use tandem_proto::v1::{self, Scope};
 use tandem_wire::change::{to_as_of, to_change};
-use tandem_wire::partial::to_response;
+use tandem_wire::partial::{from_comparison, to_response};
 use tandem_wire::status::Failure;
+use tandem_wire::taking_part::wanted;
 
 /// Rows or reads between two looks at the clock.
 const READS: u32 = 1_024;
@@ -59,14 +60,27 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
                 format!("{council}: {error}: publish it there, or name one that `tandem catalogue valuations --council {council}` lists");
             Failure::Precondition { reason, subject: format!("valuation {id}"), description }
         }
+        aggregate::Error::UnknownIndicator { ref id, .. } => Failure::Precondition {
+            reason: "UNKNOWN_INDICATOR",
+            subject: format!("indicator {id}"),
+            description: format!("{council}: {error}: `tandem catalogue indicators --council {council}` lists all"),
+        },
         aggregate::Error::NotFolded { .. } => Failure::Unavailable { why: format!("{council}: {error}"), retry_after: REFOLD },
         aggregate::Error::Currencies(..) => Failure::Precondition {
             reason: "DIFFERENT_CURRENCIES",
             subject: "change_from.valuation".into(),
             description: format!("{council}: {error}"),
         },
+        aggregate::Error::UnknownVintage { ref vintage, .. } => {
+            let reason = "UNKNOWN_AREA_VINTAGE";
+            let description = format!("area_vintage: {council}: {error}: ask for one of these, or for none to join each area's newest");
+            Failure::Precondition { reason, subject: format!("area_vintage {vintage}"), description }
+        }
         aggregate::Error::Overflow => {
             Failure::Precondition { reason: "AMOUNTS_TOO_LARGE", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
+        aggregate::Error::TooManyAmounts(_) => {
+            Failure::Precondition { reason: "TOO_MANY_AMOUNTS", subject: "scope".into(), description: format!("{council}: {error}") }
         }
     }
 }
@@ -86,11 +100,24 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
             exchanges: request.want_exchanges,
             exchange_values: request.want_exchange_values,
             participants: request.want_participants,
-            valuation: false,
+            taking_part: wanted(request),
+            residents: request.want_residents,
+            deciles: request.want_deciles,
+            outcomes: request.outcomes.is_some(),
+            observations: request.outcomes.as_ref().is_some_and(|outcomes| outcomes.want_observations),
+            ..Needs::default()
         },
         one_sided_older_than_days: request.one_sided_older_than_days,
         today: day("today", &request.today)?,
+        indicator: request.outcomes.as_ref().map(|outcomes| outcomes.indicator.clone()),
+        comparison: from_comparison(
+            day("compare_start", &request.compare_start)?,
+            day("compare_end", &request.compare_end)?,
+            request.compare_previous,
+        ),
         as_of: as_of("", request.as_of_sequence, &request.as_of_date)?,
+        area_vintage: Some(request.area_vintage.clone()).filter(|vintage| !vintage.is_empty()),
+        support_indicator: request.want_willingness.clone().filter(|id| !id.is_empty()),
     })
 }
 
@@ -258,6 +285,9 @@ mod tests {
         assert_eq!(wrong(scope(Scope { period_start: "2025-02-30".into(), ..Default::default() })), ["scope.period_start"]);
         let unknown = AggregateRequest { valuation: Some(v1::ValuationRef { id: "floor".into(), version: 2 }), ..Default::default() };
         assert!(matches!(ask(&unknown, None), Err(Failure::Precondition { reason: "UNKNOWN_VALUATION", .. })));
+        let unknown = AggregateRequest { area_vintage: "imd2019".into(), ..Default::default() };
+        let Err(Failure::Precondition { reason: "UNKNOWN_AREA_VINTAGE", description, .. }) = ask(&unknown, None) else { panic!() };
+        assert!(description.contains("no area is defined in the vintage imd2019: no area is defined at all"), "{description}");
     }
 
     #[test]

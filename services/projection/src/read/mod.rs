@@ -1,6 +1,7 @@
 //! The answers, as pure functions of rows and a request: each reads one [`View`] and knows neither RocksDB nor tokio.
 
 mod aggregate;
+mod books;
 mod catalogue;
 mod entries;
 mod entry;
@@ -13,6 +14,7 @@ mod suspense;
 mod view;
 
 pub use aggregate::aggregate;
+pub(crate) use books::{Audit, add_published};
 pub use catalogue::get_catalogue;
 pub use entries::{Chunk, EntriesQuestion, read_entries};
 pub use entry::get_entry;

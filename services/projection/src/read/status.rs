@@ -74,7 +74,7 @@ fn partition_status<R: Readable>(view: &View<'_, R>, partition: u32, end: u64) -
     Ok(PartitionStatus { partition, applied_frames: cursor.next_offset, log_frames: end.max(cursor.next_offset) })
 }
 
-/// The books, by council. `view` is of no council.
+/// The books, by council, without how they are published. `view` is of no council.
 pub fn list_books<R: Readable>(view: &View<'_, R>, partitions: u32, request: &ListBooksRequest) -> Result<ListBooksResponse, Failure> {
     let page_size = page::size(request.page_size)?;
     let question = Question::of("ListBooks", &ListBooksRequest::default());
@@ -83,7 +83,13 @@ pub fn list_books<R: Readable>(view: &View<'_, R>, partitions: u32, request: &Li
     let last = councils.last().filter(|_| more).cloned();
     let book = |council: &String| -> Result<v1::Book, Failure> {
         let book = view.of(council).book()?.unwrap_or_default();
-        Ok(v1::Book { council: council.clone(), size: book.entries, book_time_us: book.book_time_us, partition: partition_of(council, partitions) })
+        Ok(v1::Book {
+            council: council.clone(),
+            size: book.entries,
+            book_time_us: book.book_time_us,
+            partition: partition_of(council, partitions),
+            ..Default::default()
+        })
     };
     Ok(ListBooksResponse {
         books: councils.iter().map(book).collect::<Result<_, _>>()?,

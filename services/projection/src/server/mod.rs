@@ -7,17 +7,18 @@ mod wait;
 
 use crate::progress::Health;
 use crate::projection::{Projection, Shared};
-use crate::read::{self, EntriesQuestion, View, check_council};
+use crate::read::{self, Audit, EntriesQuestion, View, check_council};
 use crate::store::Snapshot;
 use deadline::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_proto::internal::v1::projection_service_server::{ProjectionService, ProjectionServiceServer};
 use tandem_proto::internal::v1::{
-    AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest,
-    GetExchangeResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest, GetStatusResponse, ListBooksRequest, ListBooksResponse,
-    ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse, ReadEntriesRequest, ReadEntriesResponse,
-    WatchBooksRequest, WatchBooksResponse,
+    AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetCheckpointRequest, GetCheckpointResponse,
+    GetConsistencyProofRequest, GetConsistencyProofResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest, GetExchangeResponse,
+    GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest, GetStatusResponse, ListBooksRequest,
+    ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse, ReadEntriesRequest,
+    ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
 };
 use tandem_wire::status::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -132,6 +133,20 @@ macro_rules! wrapped {
     }};
 }
 
+/// A call about one council's published book.
+macro_rules! audited {
+    ($self:ident, $metadata:ident, $request:ident, $at_least:expr, $method:ident) => {{
+        check_council(&$request.council)?;
+        let (councils, at_least): ([String; 1], Vec<String>) = ([$request.council.clone()], $at_least);
+        let about = About { councils: &councils, at_least: &at_least };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            let view = View::new(snapshot, &$request.council, shared.source.id(), Some(deadline.instant()));
+            Audit::new(&view, shared.options.publisher.as_deref()).$method(&$request)
+        };
+        $self.answer(&$metadata, about, read).await?
+    }};
+}
+
 #[tonic::async_trait]
 impl ProjectionService for ProjectionServer {
     async fn aggregate(&self, request: Request<AggregateRequest>) -> Result<Response<AggregateResponse>, Status> {
@@ -190,10 +205,40 @@ impl ProjectionService for ProjectionServer {
         let about = About { councils: &[], at_least: &[] };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
-            read::list_books(&view, shared.source.partitions(), &request)
+            let mut books = read::list_books(&view, shared.source.partitions(), &request)?;
+            if let Some(publisher) = &shared.options.publisher {
+                read::add_published(&mut books, publisher)?;
+            }
+            Ok(books)
         };
         let response = self.answer(&metadata, about, read).await?;
         Ok(Response::new(ListBooksResponse { response: Some(response) }))
+    }
+
+    async fn get_checkpoint(&self, request: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let request = required(message.request)?;
+        let response = audited!(self, metadata, request, Vec::new(), checkpoint);
+        Ok(Response::new(GetCheckpointResponse { response: Some(response) }))
+    }
+
+    async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let request = required(message.request)?;
+        let response = audited!(self, metadata, request, request.at_least.clone(), receipt);
+        Ok(Response::new(GetReceiptResponse { response: Some(response) }))
+    }
+
+    async fn get_consistency_proof(&self, request: Request<GetConsistencyProofRequest>) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let request = required(message.request)?;
+        let response = audited!(self, metadata, request, Vec::new(), consistency);
+        Ok(Response::new(GetConsistencyProofResponse { response: Some(response) }))
+    }
+
+    async fn read_tile(&self, request: Request<ReadTileRequest>) -> Result<Response<ReadTileResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        Ok(Response::new(audited!(self, metadata, request, Vec::new(), tile)))
     }
 
     type ReadEntriesStream = ReceiverStream<Result<ReadEntriesResponse, Status>>;

@@ -15,6 +15,10 @@ impl<'a> Batch<'a> {
         Self { families, batch: WriteBatch::with_capacity_bytes(bytes) }
     }
 
+    pub(super) fn again(families: [&'a ColumnFamily; GROUPS.len()], batch: WriteBatch) -> Self {
+        Self { families, batch }
+    }
+
     fn family(&self, table: Table) -> &'a ColumnFamily {
         self.families[Group::of(table) as usize]
     }
@@ -25,7 +29,7 @@ impl<'a> Batch<'a> {
         self.batch.delete_range_cf(family, [table as u8], [table as u8 + 1]);
     }
 
-    /// What is to be committed.
+    /// What is to be committed, without the column families: those cannot go to another thread.
     pub fn finish(self) -> WriteBatch {
         self.batch
     }

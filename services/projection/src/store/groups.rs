@@ -46,8 +46,8 @@ impl Group {
     pub fn of(table: Table) -> Self {
         use Table::*;
         match table {
-            Book | Views | Cursor | Meta | MaintainedProgress => Self::State,
-            Entry => Self::Archive,
+            Book | Frontier | Tail | Views | Cursor | Meta | MaintainedProgress => Self::State,
+            Entry | Bundle | Tile => Self::Archive,
             Index => Self::Index,
             NameByText | NameByNumber | Definition | Suspense | Waiting | Verdict | Outcome => Self::Names,
             Exchange | ExchangePage | MaintainedWorth | MaintainedSums => Self::Exchanges,

@@ -98,6 +98,11 @@ impl Store {
         Batch::new(GROUPS.map(|group| self.family(group)), bytes)
     }
 
+    /// A batch that was taken apart, to put more into it.
+    pub fn batch_again(&self, batch: WriteBatch) -> Batch<'_> {
+        Batch::again(GROUPS.map(|group| self.family(group)), batch)
+    }
+
     /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], or when RocksDB flushes by itself; both write
     /// every column family as of one commit. What is lost before is folded again from the log, which is this store's write-ahead log: a
     /// second one here would write everything twice.

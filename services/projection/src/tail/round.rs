@@ -1,10 +1,11 @@
 //! One round of the fold: load → fold → commit, then publish. While a round is being committed, the next one's records are decoded: that
-//! needs no rows.
+//! needs no rows. What the book's trees hold of records is hashed while they are folded, and the trees grow just before the commit.
 
 use super::Ahead;
 use super::lane::Lane;
 use super::trim::Trim;
 use crate::Error;
+use crate::book::{Commitment, Grown, Noted, Noting, Trees, timeless};
 use crate::progress::{At, Council};
 use crate::projection::Shared;
 use crate::store::Batch;
@@ -13,6 +14,7 @@ use rocksdb::WriteBatch;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_domain::fold::{Decoded, Folded, Intake, decode, fold_decoded};
 use tandem_domain::rows::Book;
@@ -33,6 +35,8 @@ pub(super) struct Tail<'a> {
     books: FxHashMap<String, Council>,
     /// Councils with cures that are due. They go on in every round, with new records or without.
     curing: BTreeSet<String>,
+    /// The trees as the commits leave them. Only who commits takes them; that may be another thread.
+    trees: Mutex<Trees>,
     /// What the last round folded. The lanes and books are those after it.
     pending: Option<Pending>,
     trim: Trim,
@@ -40,7 +44,9 @@ pub(super) struct Tail<'a> {
 
 /// A round that is folded and not committed.
 struct Pending {
+    /// All but what changes of the trees.
     batch: WriteBatch,
+    grown: Vec<Grown>,
     councils: Vec<(String, Council)>,
     /// Bytes of frames that are done with.
     bytes: u64,
@@ -52,6 +58,12 @@ struct Work<'a> {
     partition: u32,
     intake: Vec<Intake<'a>>,
 }
+
+/// What the fold of a round gives: how far each council is, and what it adds to the trees.
+type FoldedAll = (Vec<(String, Folded)>, Vec<Grown>);
+
+/// The same before its entries' commitments are known.
+type FoldedNoted = (Vec<(String, Folded)>, Vec<Noted>);
 
 /// Work of a round by council: ascending, so that the batch is as nearly sorted as it can be.
 type Works<'a> = BTreeMap<&'a str, Work<'a>>;
@@ -67,7 +79,7 @@ impl<'a> Tail<'a> {
         };
         let lanes = (0..shared.source.partitions()).map(lane).collect::<Result<Vec<_>, _>>()?;
         let trim = Trim::new(shared.options.trim_after_bytes, &lanes);
-        Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, pending: None, trim })
+        Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, trees: Mutex::default(), pending: None, trim })
     }
 
     /// Waits for something to do, for a short while, and does it.
@@ -84,7 +96,7 @@ impl<'a> Tail<'a> {
         // Rows of an event take about twice its record.
         let frames_bytes: usize = self.lanes.iter().flat_map(|lane| &lane.frames).map(|frame| frame.bytes.len()).sum();
         let mut batch = self.shared.store.batch_of(2 * frames_bytes);
-        let folded = self.fold(&works, decoded, &mut batch)?;
+        let (folded, grown) = self.fold_while_hashing(&works, decoded, &mut batch)?;
         let advanced = self.advance(&parsed, &folded);
         self.put_cursors(&mut batch, &advanced);
         drop(works);
@@ -92,7 +104,7 @@ impl<'a> Tail<'a> {
         self.trim.after(committed, self.shared, &self.lanes)?;
         let bytes = self.drop_folded(&advanced);
         let councils = self.remember(folded);
-        self.pending = Some(Pending { batch: batch.finish(), councils, bytes });
+        self.pending = Some(Pending { batch: batch.finish(), grown, councils, bytes });
         Ok(())
     }
 
@@ -101,8 +113,8 @@ impl<'a> Tail<'a> {
         self.pending.take().map_or(Ok(()), |pending| self.commit(pending))
     }
 
-    fn commit(&mut self, Pending { batch, councils, bytes }: Pending) -> Result<(), Error> {
-        commit(self.shared, batch)?;
+    fn commit(&mut self, Pending { batch, grown, councils, bytes }: Pending) -> Result<(), Error> {
+        commit(self.shared, &self.trees, batch, &grown)?;
         self.publish(councils);
         self.trim.after(bytes, self.shared, &self.lanes)
     }
@@ -110,15 +122,16 @@ impl<'a> Tail<'a> {
     /// Decodes what is to be folded next; what was folded before is then committed and published.
     fn decode_while_committing(&self, works: &Works<'_>, pending: Option<Pending>) -> Result<Vec<Decoded>, Error> {
         let decode_all = || works.iter().map(|(council, work)| decode(council, &work.intake)).collect();
-        let Some(Pending { batch, councils, .. }) = pending else {
+        let Some(Pending { batch, grown, councils, .. }) = pending else {
             return Ok(decode_all());
         };
         let records: usize = works.values().map(|work| work.intake.len()).sum();
+        let (shared, trees) = (self.shared, &self.trees);
         let (committed, decoded) = if records < ASIDE_FROM {
-            (commit(self.shared, batch), decode_all())
+            (commit(shared, trees, batch, &grown), decode_all())
         } else {
             std::thread::scope(|scope| {
-                let aside = scope.spawn(|| commit(self.shared, batch));
+                let aside = scope.spawn(|| commit(shared, trees, batch, &grown));
                 let decoded = decode_all();
                 let committed = aside.join().unwrap_or_else(|_| Err(Error::Stopped("the thread that commits panicked".into())));
                 (committed, decoded)
@@ -187,12 +200,36 @@ impl<'a> Tail<'a> {
         works
     }
 
-    fn fold(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<Vec<(String, Folded)>, Error> {
+    /// Folds, and notes what the trees will hold of the entries.
+    fn fold_while_hashing(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<FoldedAll, Error> {
+        let hash_all = || -> Vec<Vec<Commitment>> { works.values().map(|work| timeless(&work.intake)).collect() };
+        let records: usize = works.values().map(|work| work.intake.len()).sum();
+        let ((folded, noted), hashed) = if records < ASIDE_FROM {
+            (self.fold(works, decoded, batch)?, hash_all())
+        } else {
+            std::thread::scope(|scope| {
+                let aside = scope.spawn(hash_all);
+                let folded = self.fold(works, decoded, batch)?;
+                let hashed = aside.join().map_err(|_| Error::Stopped("the thread that hashes panicked".into()))?;
+                Ok::<_, Error>((folded, hashed))
+            })?
+        };
+        let grown = folded.iter().zip(noted).zip(&hashed).map(|(((council, folded), noted), hashed)| {
+            let commitments = noted.commitments(hashed)?;
+            Ok(Grown { council: council.clone(), entries: folded.book.entries, commitments })
+        });
+        let grown = grown.collect::<Result<_, Error>>()?;
+        Ok((folded, grown))
+    }
+
+    fn fold(&self, works: &Works<'_>, decoded: Vec<Decoded>, batch: &mut Batch<'_>) -> Result<FoldedNoted, Error> {
         let began = Instant::now();
         let (cures_max, metrics) = (self.shared.options.round_cures, &self.shared.metrics);
-        let mut all = Vec::with_capacity(works.len());
+        let (mut all, mut noted) = (Vec::with_capacity(works.len()), Vec::with_capacity(works.len()));
         for ((council, work), decoded) in works.iter().zip(decoded) {
-            let folded = fold_decoded(&self.shared.store, council, work.partition, &work.intake, decoded, cures_max, batch)?;
+            let mut noting = Noting::new(batch, &work.intake);
+            let folded = fold_decoded(&self.shared.store, council, work.partition, &work.intake, decoded, cures_max, &mut noting)?;
+            noted.push(noting.finish());
             if folded.taken < work.intake.len() && !folded.cures_pending {
                 return Err(Error::Stopped(format!("the fold left records of {council} without a cure to wait for")));
             }
@@ -200,7 +237,7 @@ impl<'a> Tail<'a> {
             all.push(((*council).to_owned(), folded));
         }
         metrics.folded(began.elapsed());
-        Ok(all)
+        Ok((all, noted))
     }
 
     /// Each lane's new cursor, and how many of its frames are done with.
@@ -251,9 +288,12 @@ impl<'a> Tail<'a> {
     }
 }
 
-fn commit(shared: &Shared, batch: WriteBatch) -> Result<(), Error> {
+/// The trees grow with the entries, in one batch.
+fn commit(shared: &Shared, trees: &Mutex<Trees>, batch: WriteBatch, grown: &[Grown]) -> Result<(), Error> {
     let began = Instant::now();
-    shared.store.commit(batch)?;
+    let mut batch = shared.store.batch_again(batch);
+    trees.lock().unwrap_or_else(PoisonError::into_inner).grow(&shared.store, grown, &mut batch)?;
+    shared.store.commit(batch.finish())?;
     shared.metrics.committed(began.elapsed());
     Ok(())
 }

@@ -150,6 +150,22 @@ impl ProjectionService for Fake {
         Ok(Response::new(ListBooksResponse { response: Some(response) }))
     }
 
+    async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn get_receipt(&self, _: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn get_consistency_proof(&self, _: Request<GetConsistencyProofRequest>) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn read_tile(&self, _: Request<ReadTileRequest>) -> Result<Response<ReadTileResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
     async fn get_exchange(&self, request: Request<GetExchangeRequest>) -> Result<Response<GetExchangeResponse>, Status> {
         let question = request.into_inner().request.unwrap_or_default();
         let exchange = v1::Exchange { id: question.exchange, ..Default::default() };

@@ -1,5 +1,6 @@
 //! The whole server in front of a projection that answers what a test says.
 
+mod areas;
 mod as_of;
 mod asking;
 mod fake;

@@ -98,6 +98,25 @@ async fn pages_follow_each_other() {
 }
 
 #[tokio::test]
+async fn pages_of_an_answer_are_computed_once() {
+    let fake = Fake::default();
+    let ids = ["a", "b", "c"];
+    fake.answer("E09000001", ids.map(|id| by_service(id, 1, 1)).to_vec(), exchanges(vec![], 3, 3));
+    let server = server(&fake);
+    let ask = async |question: &QueryValueRequest| server.query_value(Request::new(question.clone())).await.unwrap().into_inner();
+    let mut question = QueryValueRequest { page_size: 1, ..question() };
+    question.page_token = ask(&question).await.next_page_token;
+    // What is recorded meanwhile is in no page of this answer.
+    fake.answer("E09000001", vec![by_service("z", 1, 1)], exchanges(vec![], 1, 1));
+    question.page_token = ask(&question).await.next_page_token;
+    let last = ask(&question).await;
+    assert_eq!((last.rows[0].keys[0].value.as_str(), last.next_page_token.as_str()), ("c", ""));
+    assert_eq!(fake.asked.lock().unwrap().len(), 1);
+    question.page_token = String::new();
+    assert_eq!(ask(&question).await.rows[0].keys[0].value, "z", "asked anew it is another answer");
+}
+
+#[tokio::test]
 async fn names_are_read_once_while_the_book_stands_still() {
     let fake = Fake::default();
     fake.answer("E09000001", vec![by_service("a", 1, 1)], exchanges(vec![], 1, 1));
@@ -147,8 +166,59 @@ async fn what_is_wrong_is_said_with_its_field() {
         (Box::new(move |question| question.group_by = vec![dimension(Dimension::Measure)]), "group_by[0]", "measure"),
         (Box::new(|question| question.scope.as_mut().unwrap().evidence = vec![4]), "scope.evidence", "response_rate"),
         (Box::new(|question| question.one_sided_older_than_days = 3), "today", "required"),
+        (Box::new(|question| question.area_vintage = "imd 2025".into()), "area_vintage", "1 to 32 bytes"),
+        (Box::new(|question| question.area_vintage = "v".repeat(33)), "area_vintage", "1 to 32 bytes"),
         (Box::new(|question| question.today = "tomorrow".into()), "today", "YYYY-MM-DD"),
         (Box::new(|question| question.at_least = vec!["here".into()]), "at_least[0]", "position"),
+        (Box::new(|question| question.metrics = vec!["outcome".into()]), "indicator", "required"),
+        (Box::new(|question| question.indicator = "a b".into()), "indicator", "1 to 128"),
+        (Box::new(|question| question.metrics = vec!["costshift".into()]), "metrics[0]", "cost_shift"),
+        (
+            Box::new(|question| {
+                question.metrics = vec!["outcome".into()];
+                question.scope.as_mut().unwrap().measures = vec!["help".into()];
+            }),
+            "scope.measures",
+            "no measure or side",
+        ),
+        (Box::new(|question| question.metrics = vec!["cost_shift".into()]), "compare_start", "two periods"),
+        (Box::new(|question| question.compare_start = "2024-01-01".into()), "compare_end", "required with compare_start"),
+        (Box::new(|question| question.compare_end = "2024-13-01".into()), "compare_end", "YYYY-MM-DD"),
+        (
+            Box::new(|question| {
+                question.scope.as_mut().unwrap().period_start = "2024-12-31".into();
+                (question.compare_start, question.compare_end) = ("2024-01-01".into(), "2024-12-31".into());
+            }),
+            "compare_end",
+            "not before scope.period_start, 2024-12-31",
+        ),
+        (
+            Box::new(|question| (question.compare_start, question.compare_end) = ("2024-01-01".into(), "2024-12-31".into())),
+            "scope.period_start",
+            "required with compare_start",
+        ),
+        (Box::new(|question| question.compare_previous = true), "compare_previous", "calendar unit"),
+        (
+            Box::new(move |question| {
+                question.compare_previous = true;
+                question.group_by = vec![dimension(Dimension::Quarter)];
+                question.scope.as_mut().unwrap().period_start = "2024-02-01".into();
+            }),
+            "scope.period_start",
+            "first day of a quarter",
+        ),
+        (Box::new(|question| (question.metrics, question.group_by) = (vec!["retention".into()], vec![])), "group_by", "needs MONTH"),
+        (Box::new(|question| question.metrics = vec!["retention".into()]), "group_by", "needs MONTH"),
+        (
+            Box::new(|question| {
+                question.metrics = vec!["retention".into()];
+                question.scope.as_mut().unwrap().period_end = "2025-02-27".into();
+            }),
+            "scope.period_end",
+            "2025-02-28 is",
+        ),
+        (Box::new(|question| question.support_indicator = "willing".into()), "support_indicator", "willingness_gap"),
+        (Box::new(|question| question.support_indicator = "a b".into()), "support_indicator", "1 to 128 bytes"),
         (Box::new(|question| question.page_size = 10_001), "page_size", "limit is 10000"),
         (Box::new(|question| question.page_token = "here".into()), "page_token", "of this question"),
     ];
@@ -161,4 +231,51 @@ async fn what_is_wrong_is_said_with_its_field() {
         assert!(status.message().contains(words) || format!("{status:?}").contains(words), "{field}, {words}: {status}");
     }
     assert!(fake.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn each_unit_is_compared_after_councils_are_added() {
+    let fake = Fake::default();
+    let month = |month: &str, opened, two_sided| exchanges(vec![key(Dimension::Month, month)], opened, two_sided);
+    let with = |now: tandem_proto::internal::v1::Partial, before| tandem_proto::internal::v1::Partial { earlier: Some(Box::new(before)), ..now };
+    let nothing = || exchanges(vec![], 0, 0);
+    // February is the one council's, March the other's: of the one, March has something before it only.
+    fake.answer("E09000001", vec![with(month("2025-02", 4, 1), nothing()), with(month("2025-03", 0, 0), exchanges(vec![], 4, 1))], nothing());
+    let march = with(month("2025-03", 2, 1), nothing());
+    fake.answer("E09000002", vec![march, with(month("2025-04", 0, 0), exchanges(vec![], 2, 1))], nothing());
+    let by_month = QueryValueRequest {
+        scope: councils(&["E09000001", "E09000002"]),
+        group_by: vec![Dimension::Month.into()],
+        compare_previous: true,
+        ..question()
+    };
+    let answer = ask(&fake, by_month).await.unwrap();
+    assert_eq!(shown(&answer.rows), [("2025-02", "0.250000"), ("2025-03", "0.500000")]);
+    let march = &answer.rows[1].values[0];
+    let earlier = march.earlier.as_ref().unwrap();
+    assert_eq!((earlier.central.as_deref(), earlier.numerator.as_deref(), march.change.as_deref()), (Some("0.250000"), Some("1"), Some("0.250000")));
+    let february = &answer.rows[0].values[0];
+    assert_eq!((february.earlier.as_ref().unwrap().central.as_ref(), february.change.as_ref()), (None, None));
+    assert_eq!(answer.total.unwrap().values[0].earlier, None);
+    assert!(fake.asked.lock().unwrap().iter().all(|(asked, _)| asked.compare_previous && asked.outcomes.is_none()));
+}
+
+#[tokio::test]
+async fn the_indicator_is_asked_for_and_named() {
+    let fake = Fake::default();
+    let indicator = tandem_proto::v1::IndicatorUsed { id: "rate".into(), unit: "%".into(), decimal_places: 1, direction: 2 };
+    let outcome = |numerator: &str, denominator: &str| tandem_proto::internal::v1::OutcomePartial {
+        numerator: numerator.into(),
+        denominator: denominator.into(),
+        count: 1,
+        indicator: Some(indicator.clone()),
+    };
+    let total = tandem_proto::internal::v1::Partial { outcome: Some(outcome("905", "2")), ..exchanges(vec![], 0, 0) };
+    fake.answer("E09000001", vec![], total);
+    let asked = QueryValueRequest { metrics: vec!["outcome".into()], group_by: vec![], indicator: "rate".into(), ..question() };
+    let answer = ask(&fake, asked).await.unwrap();
+    let figure = &answer.total.unwrap().values[0];
+    assert_eq!((figure.central.as_deref(), figure.unit.as_str(), answer.indicator), (Some("45.2"), "%", Some(indicator)));
+    let outcomes = fake.asked.lock().unwrap()[0].0.outcomes.clone().unwrap();
+    assert_eq!((outcomes.indicator.as_str(), outcomes.want_observations), ("rate", false));
 }

@@ -20,7 +20,8 @@ use tandem_proto::v1::{AreaDefined, CatalogueItem, CatalogueKind, GetCatalogueRe
 Examples:
   tandem catalogue measures --council E09000001
   tandem catalogue valuations --council E09000001 --json
-  tandem catalogue record --help")]
+  tandem catalogue record --help
+  tandem catalogue import --help")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -40,6 +41,8 @@ enum Command {
     Valuations(List),
     /// Records the definitions of catalogue files
     Record(Record),
+    /// Records the areas of a CSV file
+    Import(Box<crate::import::areas::Args>),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -88,6 +91,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Areas(list) => (CatalogueKind::Area, list),
         Command::Valuations(list) => (CatalogueKind::Valuation, list),
         Command::Record(args) => return record(args).await,
+        Command::Import(args) => return crate::import::areas::run(*args).await,
     };
     let mut asker = list.asking.connect().await?;
     let at_least = list.asking.at_least;

@@ -24,6 +24,10 @@ Examples:
   tandem value --council E09000001 --metric entries --as-of 2025-03-31
   tandem value --council E09000001 --metric citizen_value,co_produced_value --by service --valuation uk-wage-floor \\
       --explain --from-as-of 2025-03-31 --as-of 2025-06-30
+  tandem value --council E09000001 --metric cost_shift,outcome --indicator recycling-rate --by service \\
+      --from 2025-01-01 --to 2025-12-31 --compare 2024-01-01..2024-12-31 --valuation uk-wage-floor
+  tandem value --council E09000001 --metric participants,retention --by month
+  tandem value --council E09000001 --metric willingness_gap --support-indicator education/willing-to-help
 
 `tandem metrics` lists the metrics, `tandem catalogue valuations` a council's valuations.")]
 pub struct Args {
@@ -70,6 +74,21 @@ pub struct Args {
     /// The day from which that age is counted [default: today]
     #[arg(long, value_name = "DAY")]
     today: Option<String>,
+    /// The indicator that metrics of outcomes are about
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    indicator: String,
+    /// Compare every row with an earlier period, first and last day; needs --from
+    #[arg(long, value_name = "DAY..DAY", value_parser = period)]
+    compare: Option<(String, String)>,
+    /// Compare every row with the calendar unit before it; needs one in --by
+    #[arg(long, conflicts_with = "compare")]
+    compare_previous: bool,
+    /// Vintage in which areas have their decile, parent and population [default: of each area the newest]
+    #[arg(long, value_name = "VINTAGE", default_value = "", hide_default_value = true)]
+    area_vintage: String,
+    /// For willingness_gap: the indicator that says how many support what is pledged
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    support_indicator: String,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -93,6 +112,8 @@ enum By {
     Quarter,
     Year,
     Evidence,
+    Decile,
+    ParentArea,
 }
 
 impl By {
@@ -108,6 +129,8 @@ impl By {
             Self::Quarter => Dimension::Quarter,
             Self::Year => Dimension::Year,
             Self::Evidence => Dimension::Evidence,
+            Self::Decile => Dimension::Decile,
+            Self::ParentArea => Dimension::ParentArea,
         }
     }
 }
@@ -222,10 +245,24 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         today: if args.older_than_days > 0 { today() } else { args.today.clone().unwrap_or_default() },
         at_least: args.asking.at_least.clone(),
         page_size: args.page_size,
+        support_indicator: args.support_indicator.clone(),
+        indicator: args.indicator.clone(),
+        compare_start: args.compare.as_ref().map(|(start, _)| start.clone()).unwrap_or_default(),
+        compare_end: args.compare.as_ref().map(|(_, end)| end.clone()).unwrap_or_default(),
+        compare_previous: args.compare_previous,
+        area_vintage: args.area_vintage.clone(),
         ..QueryValueRequest::default()
     };
     args.points.put(&mut question)?;
     Ok(question)
+}
+
+/// Reads `DAY..DAY`; what is no day, the server says.
+fn period(text: &str) -> Result<(String, String), String> {
+    match text.split_once("..") {
+        Some((start, end)) if !start.is_empty() && !end.is_empty() => Ok((start.into(), end.into())),
+        _ => Err("must be two days, YYYY-MM-DD..YYYY-MM-DD".into()),
+    }
 }
 
 /// Reads `ID` or `ID@VERSION`.
@@ -289,6 +326,12 @@ async fn watch(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_earlier_period_has_two_days() {
+        assert_eq!(period("2024-01-01..2024-12-31"), Ok(("2024-01-01".into(), "2024-12-31".into())));
+        assert!(["2024-01-01", "2024-01-01..", "..2024-12-31", ""].iter().all(|text| period(text).is_err()));
+    }
 
     #[test]
     fn a_valuation_may_have_a_version() {

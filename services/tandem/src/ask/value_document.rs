@@ -12,7 +12,7 @@ use tandem_proto::v1::{self, Dimension, QueryValueResponse};
 /// The answer. The field names are those of the JSON document and stay.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ValueDocument {
-    /// By key.
+    /// By key, deciles by their number.
     pub rows: Vec<Row>,
     /// The whole scope, computed as such; null only if the server sent none.
     pub total: Option<Row>,
@@ -31,6 +31,24 @@ pub struct ValueDocument {
     /// Whether the text says how each number came about.
     #[serde(skip)]
     pub explain: bool,
+    /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
+    pub area_vintages: Vec<String>,
+    /// The indicator that metrics of outcomes are about; absent: no metric is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indicator: Option<Indicator>,
+}
+
+/// An indicator as the answer used it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Indicator {
+    /// Its id.
+    pub id: String,
+    /// Its unit.
+    pub unit: String,
+    /// Decimal places of its figures.
+    pub decimal_places: u32,
+    /// "HIGHER_IS_BETTER" or "LOWER_IS_BETTER".
+    pub direction: String,
 }
 
 /// One row.
@@ -78,6 +96,28 @@ pub struct Figure {
     pub denominator: Option<String>,
     /// What it rests on; null: all of it by definition.
     pub coverage: Option<Coverage>,
+    /// What it was in the earlier period; absent: it is not compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+}
+
+/// A figure of the earlier period, and the change since. Fields as in the figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Earlier {
+    /// Null: no value, which is not zero.
+    pub central: Option<String>,
+    /// Null: no range.
+    pub low: Option<String>,
+    /// Null: no range.
+    pub high: Option<String>,
+    /// Null: not a ratio.
+    pub numerator: Option<String>,
+    /// Null: not a ratio.
+    pub denominator: Option<String>,
+    /// Null: all of it by definition.
+    pub coverage: Option<Coverage>,
+    /// The figure minus this one, from their exact amounts; null: one of them has no value, or is not exact.
+    pub change: Option<String>,
 }
 
 /// What share of something a figure rests on.
@@ -118,15 +158,17 @@ pub struct Valuation {
 impl From<QueryValueResponse> for ValueDocument {
     fn from(answer: QueryValueResponse) -> Self {
         Self {
-            rows: answer.rows.into_iter().map(Row::from).collect(),
+            rows: by_decile(answer.rows.into_iter().map(Row::from).collect()),
             total: answer.total.map(Row::from),
             definitions: answer.definitions.into_iter().map(Definition::from).collect(),
             valuation: answer.valuation.map(Valuation::from),
             currency: non_empty(answer.currency),
             reflects: answer.reflects.into_iter().map(Reflects::from).collect(),
+            indicator: answer.indicator.map(Indicator::from),
             as_of: answer.as_of.into_iter().map(Point::from).collect(),
             change: answer.change.map(Change::from),
             explain: false,
+            area_vintages: answer.area_vintages,
         }
     }
 }
@@ -135,6 +177,16 @@ impl From<v1::ValuationRef> for Valuation {
     fn from(valuation: v1::ValuationRef) -> Self {
         Self { id: valuation.id, version: valuation.version }
     }
+}
+
+/// Rows come in the order of their keys' bytes, in which "10" is before "2".
+fn by_decile(mut rows: Vec<Row>) -> Vec<Row> {
+    let decile = |key: &Key| if key.dimension == "decile" { key.value.parse().unwrap_or(0u8) } else { 0 };
+    if rows.iter().flat_map(|row| &row.keys).any(|key| decile(key) > 0) {
+        let order = |row: &Row| row.keys.iter().map(|key| (decile(key), key.value.clone(), key.coarser, key.overlaps)).collect::<Vec<_>>();
+        rows.sort_by_cached_key(order);
+    }
+    rows
 }
 
 impl From<v1::MetricDefinition> for Definition {
@@ -157,13 +209,31 @@ impl From<v1::GroupKey> for Key {
     }
 }
 
+impl From<v1::IndicatorUsed> for Indicator {
+    fn from(used: v1::IndicatorUsed) -> Self {
+        let direction = bare(used.direction().as_str_name(), "DIRECTION_").to_owned();
+        Self { id: used.id, unit: used.unit, decimal_places: used.decimal_places, direction }
+    }
+}
+
+impl From<v1::Coverage> for Coverage {
+    fn from(coverage: v1::Coverage) -> Self {
+        let v1::Coverage { of, covered, total, unpriced_measures } = coverage;
+        Self { of, covered, total, unpriced_measures }
+    }
+}
+
 impl From<v1::MetricValue> for Figure {
     fn from(value: v1::MetricValue) -> Self {
-        let coverage = value.coverage.map(|coverage| Coverage {
-            of: coverage.of,
-            covered: coverage.covered,
-            total: coverage.total,
-            unpriced_measures: coverage.unpriced_measures,
+        let change = value.change;
+        let earlier = value.earlier.map(|earlier| Earlier {
+            central: earlier.central,
+            low: earlier.low,
+            high: earlier.high,
+            numerator: earlier.numerator,
+            denominator: earlier.denominator,
+            coverage: earlier.coverage.map(Coverage::from),
+            change,
         });
         Self {
             metric: value.metric,
@@ -174,7 +244,8 @@ impl From<v1::MetricValue> for Figure {
             high: value.high,
             numerator: value.numerator,
             denominator: value.denominator,
-            coverage,
+            coverage: value.coverage.map(Coverage::from),
+            earlier,
         }
     }
 }
@@ -202,6 +273,13 @@ impl Figure {
         self.central.as_ref().map_or_else(|| NO_VALUE.into(), |central| quantity(central, self.shown_unit()))
     }
 
+    /// What it was and how it changed, if it is compared.
+    fn shown_earlier(&self) -> [String; 2] {
+        let shown = |text: &Option<String>| text.as_ref().map_or_else(|| NO_VALUE.into(), |text| quantity(text, self.shown_unit()));
+        let earlier = self.earlier.as_ref();
+        [shown(&earlier.and_then(|earlier| earlier.central.clone())), shown(&earlier.and_then(|earlier| earlier.change.clone()))]
+    }
+
     /// What a count counts stands in its metric's name; only a measure's own unit needs to be said.
     fn shown_unit(&self) -> &str {
         if self.unit.starts_with('{') && !self.is_of_measure() { "" } else { &self.unit }
@@ -210,6 +288,16 @@ impl Figure {
     /// Whether its part is a measure: there may be very many of those.
     fn is_of_measure(&self) -> bool {
         self.metric == "quantity"
+    }
+
+    /// Whether it is one of several of a measure.
+    fn is_of_a_measures_part(&self) -> bool {
+        matches!(self.metric.as_str(), "concentration" | "willingness_gap")
+    }
+
+    /// Whether it stands in a line of its own: there may be very many of those.
+    fn is_a_line(&self) -> bool {
+        self.is_of_measure() || self.is_of_a_measures_part()
     }
 
     fn range(&self) -> String {
@@ -228,12 +316,28 @@ impl Figure {
     }
 }
 
+/// A column of figures.
+struct Column {
+    header: String,
+    /// Whether any of them rests on less than all.
+    rests: bool,
+    /// Whether any of them has an earlier one beside it.
+    compares: bool,
+}
+
 impl Coverage {
     /// "priced" and so on, from what is counted.
     fn word(&self) -> &str {
         match self.of.as_str() {
+            "entries with an actor and a price" => "with both",
+            "entries in a month, with an actor" => "known",
+            "contributions that name a pledge and are of its measure" => "of its measure",
+            "entries of individual budgets of which it is known who chose" => "known",
             of if of.ends_with("price") || of.ends_with("priced") => "priced",
             of if of.ends_with("actor") => "with an actor",
+            "areas with a population" => "of areas with a population",
+            "entries with a price in an area with a decile" => "priced, with a decile",
+            "entries in an area with a decile" => "with a decile",
             of => of,
         }
     }
@@ -249,7 +353,7 @@ impl Document for ValueDocument {
         let table = match (grouped, &self.total) {
             (false, total) => total.as_ref().or(self.rows.first()).map_or_else(|| "nothing in this scope\n".into(), list),
             (true, _) => {
-                let tables = [self.matrix(), self.by_measure()];
+                let tables = [self.matrix(), self.by_measure(), self.by_part()];
                 tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
         };
@@ -263,7 +367,9 @@ impl Document for ValueDocument {
             return self.csv_of_change(change);
         }
         let header = "row,keys,labels,metric,part,unit,central,low,high,numerator,denominator,covered,covered_of";
-        let header = header.split(',').collect();
+        let compares = self.compares();
+        let header = header.split(',').chain(["earlier", "change"].into_iter().filter(|_| compares)).collect();
+        let line = move |kind, row, value: &Figure| [line(kind, row, value), earlier_cells(value, compares)].concat();
         let rows = self.rows.iter().flat_map(|row| row.values.iter().map(move |value| line("row", row, value)));
         let total = self.total.iter().flat_map(|row| row.values.iter().map(move |value| line("total", row, value)));
         (header, rows.chain(total).collect())
@@ -291,16 +397,30 @@ fn line(kind: &str, row: &Row, value: &Figure) -> Vec<String> {
     ]
 }
 
+/// What was, as CSV; nothing if nothing in the answer is compared.
+fn earlier_cells(value: &Figure, compares: bool) -> Vec<String> {
+    let of = |part: fn(&Earlier) -> &Option<String>| value.earlier.as_ref().map(|earlier| or_empty(part(earlier))).unwrap_or_default();
+    if compares { vec![of(|earlier| &earlier.central), of(|earlier| &earlier.change)] } else { Vec::new() }
+}
+
 /// One row as a list of its figures.
 fn list(row: &Row) -> String {
-    let mut table = Table::new().left("metric").right("value").left("range").left("rests on");
+    let compares = row.values.iter().any(|figure| figure.earlier.is_some());
+    let table = Table::new().left("metric").right("value");
+    let mut table = (if compares { table.right("before").right("change") } else { table }).left("range").left("rests on");
     for figure in &row.values {
-        table.row(vec![figure.header(), figure.shown(), figure.range(), figure.rests_on()]);
+        let earlier = figure.shown_earlier().into_iter().filter(|_| compares);
+        table.row([figure.header(), figure.shown()].into_iter().chain(earlier).chain([figure.range(), figure.rests_on()]).collect());
     }
     table.render()
 }
 
 impl ValueDocument {
+    /// Whether any figure has an earlier one beside it.
+    fn compares(&self) -> bool {
+        self.all_rows().flat_map(|row| &row.values).any(|figure| figure.earlier.is_some())
+    }
+
     /// One line per changed value: the amounts at the central rates.
     fn csv_of_change(&self, change: &Change) -> (Vec<&'static str>, Vec<Vec<String>>) {
         let header = ["row", "keys", "metric", "unit"].into_iter().chain(COLUMNS).collect();
@@ -333,11 +453,28 @@ impl ValueDocument {
     /// A line for each measure of each row.
     fn by_measure(&self) -> Option<String> {
         let (table, padded) = self.key_columns();
-        let mut table = table.left("measure").right("quantity");
+        let compares = self.compares();
+        let table = table.left("measure").right("quantity");
+        let mut table = if compares { table.right("before").right("change") } else { table };
         for row in &self.rows {
             let keys = padded(row.keys.iter().map(Key::shown).collect());
             for figure in row.values.iter().filter(|figure| figure.is_of_measure()) {
-                table.row([keys.clone(), vec![or_empty(&figure.part), figure.shown()]].concat());
+                let earlier = figure.shown_earlier().into_iter().filter(|_| compares).collect();
+                table.row([keys.clone(), vec![or_empty(&figure.part), figure.shown()], earlier].concat());
+            }
+        }
+        (!table.is_empty()).then(|| table.render())
+    }
+
+    /// A line for each part of each measure of each row, and of the whole scope.
+    fn by_part(&self) -> Option<String> {
+        let (table, padded) = self.key_columns();
+        let mut table = table.left("metric").right("value").left("rests on");
+        let total = self.total.iter().map(|total| (vec!["all".into()], total));
+        for (keys, row) in self.rows.iter().map(|row| (row.keys.iter().map(Key::shown).collect(), row)).chain(total) {
+            let keys: Vec<String> = padded(keys);
+            for figure in row.values.iter().filter(|figure| figure.is_of_a_measures_part()) {
+                table.row([keys.clone(), vec![figure.header(), figure.shown(), figure.rests_on()]].concat());
             }
         }
         (!table.is_empty()).then(|| table.render())
@@ -350,18 +487,23 @@ impl ValueDocument {
             return None;
         }
         let (mut table, padded) = self.key_columns();
-        for (header, rests) in &columns {
+        for Column { header, rests, compares } in &columns {
             table = table.right(header);
             if *rests {
                 table = table.left("");
             }
+            if *compares {
+                table = table.right("before").right("change");
+            }
         }
         let cells = |row: &Row| -> Vec<String> {
             let figure = |header: &String| row.values.iter().find(|value| value.header() == *header);
-            let shown = |(header, rests): &(String, bool)| {
+            let shown = |Column { header, rests, compares }: &Column| {
                 let figure = figure(header);
                 let value = figure.map_or_else(|| NO_VALUE.into(), Figure::shown);
-                std::iter::once(value).chain(rests.then(|| figure.map(Figure::rests_on).unwrap_or_default())).collect::<Vec<_>>()
+                let rests = rests.then(|| figure.map(Figure::rests_on).unwrap_or_default());
+                let earlier = figure.map_or([NO_VALUE; 2].map(String::from), Figure::shown_earlier).into_iter().filter(|_| *compares);
+                std::iter::once(value).chain(rests).chain(earlier).collect::<Vec<_>>()
             };
             columns.iter().flat_map(shown).collect()
         };
@@ -374,16 +516,16 @@ impl ValueDocument {
         Some(table.render())
     }
 
-    /// The figures' headers in the order of the metrics asked, and whether any rests on less than all.
-    fn columns(&self) -> Vec<(String, bool)> {
-        let mut columns: Vec<(String, bool)> = Vec::new();
+    /// In the order of the metrics asked.
+    fn columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::new();
         for metric in &self.definitions {
             let figures = self.all_rows().flat_map(|row| &row.values).filter(|figure| figure.metric == metric.name);
-            for figure in figures.filter(|figure| !figure.is_of_measure()) {
-                let (header, rests) = (figure.header(), !figure.rests_on().is_empty());
-                match columns.iter_mut().find(|(known, _)| *known == header) {
-                    Some((_, known)) => *known |= rests,
-                    None => columns.push((header, rests)),
+            for figure in figures.filter(|figure| !figure.is_a_line()) {
+                let column = Column { header: figure.header(), rests: !figure.rests_on().is_empty(), compares: figure.earlier.is_some() };
+                match columns.iter_mut().find(|known| known.header == column.header) {
+                    Some(known) => (known.rests, known.compares) = (known.rests || column.rests, known.compares || column.compares),
+                    None => columns.push(column),
                 }
             }
         }
@@ -397,6 +539,10 @@ impl ValueDocument {
         if figures().any(|figure| figure.central.is_none()) || self.change.as_ref().is_some_and(Change::lacks_a_value) {
             notes += "— no value, which is not zero: nothing of it has a price, or there is nothing to divide by\n";
         }
+        let lacks_population = |coverage: &Coverage| coverage.of == "areas with a population" && coverage.covered < coverage.total;
+        if figures().filter_map(|figure| figure.coverage.as_ref()).any(lacks_population) {
+            notes += "per head there is no value while an area has no population: `tandem catalogue import --population` records them\n";
+        }
         if keys().any(|key| key.coarser) {
             notes += "* entries whose own span is longer than the unit asked; they are not spread over it\n";
         }
@@ -408,10 +554,19 @@ impl ValueDocument {
         if !unpriced.is_empty() {
             notes += &format!("without a price: {}\n", unpriced.into_iter().collect::<Vec<_>>().join(", "));
         }
+        if let Some(Indicator { id, unit, direction, .. }) = &self.indicator {
+            notes += &format!("outcomes of {id}, in {unit}: {}\n", direction.to_lowercase().replace('_', " "));
+        }
+        if self.compares() {
+            notes += "before: the same in the period or unit compared with; the change is rounded from exact amounts\n";
+        }
         if let Some(valuation) = &self.valuation {
             let money = figures().any(|figure| currency_of(&figure.unit).is_some());
             let currency = self.currency.as_deref().filter(|_| money).map(|currency| format!(", in {currency}")).unwrap_or_default();
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
+        }
+        if !self.area_vintages.is_empty() {
+            notes += &format!("areas as in {}\n", self.area_vintages.join(", "));
         }
         notes + &reach(&self.reflects)
     }

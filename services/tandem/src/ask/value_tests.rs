@@ -67,6 +67,42 @@ fn answer() -> QueryValueResponse {
 }
 
 #[test]
+fn deciles_stand_by_their_number_and_what_is_per_head_has_its_unit() {
+    let row = |decile: &str, central: Option<&str>, covered: u64| {
+        let coverage = v1::Coverage { of: "areas with a population".into(), covered, total: 4, ..Default::default() };
+        let figure = |part: &str, unit: &str| MetricValue {
+            metric: "equity".into(),
+            part: part.into(),
+            unit: unit.into(),
+            central: central.map(String::from),
+            coverage: Some(coverage.clone()),
+            ..Default::default()
+        };
+        let values = vec![figure("a", "GBP{minor}/{resident}"), figure("b", "min/{resident}")];
+        ValueRow { keys: vec![key(Dimension::Decile, decile, "")], values }
+    };
+    let rows = vec![row("", None, 0), row("1", Some("20.000000"), 4), row("10", Some("1234.500000"), 4), row("2", None, 1)];
+    let answer =
+        QueryValueResponse { rows, definitions: vec![definition("equity")], area_vintages: vec!["imd2019".into(), "imd2025".into()], ..answer() };
+    let document = ValueDocument::from(QueryValueResponse { total: None, valuation: None, ..answer });
+    let expected = "\
+decile      equity a                                           equity b
+──────  ────────────  ───────────────────────────────  ────────────────  ───────────────────────────────
+—                  —  0 % of areas with a population                  —  0 % of areas with a population
+1        £0.20000000                                      20.000000 min
+2                  —  25 % of areas with a population                 —  25 % of areas with a population
+10      £12.34500000                                   1,234.500000 min
+
+— no value, which is not zero: nothing of it has a price, or there is nothing to divide by
+per head there is no value while an area has no population: `tandem catalogue import --population` records them
+areas as in imd2019, imd2025
+reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
+";
+    let text = Format::default().render(&document).unwrap();
+    assert_eq!(text, expected);
+}
+
+#[test]
 fn groups_are_a_table_with_its_footnotes() {
     let text = Format::default().render(&ValueDocument::from(answer())).unwrap();
     let expected = "\
@@ -199,7 +235,8 @@ fn json_keeps_every_field() {
     }
   ],
   "as_of": [],
-  "change": null
+  "change": null,
+  "area_vintages": []
 }
 "#;
     assert_eq!(text, expected);
@@ -255,4 +292,82 @@ Homework \u{FFFD}help  2025-03  visits      3 visit
 reflects 1,234 entries of E09000001, to 2025-03-01T12:00:00Z
 ";
     assert_eq!(text, expected);
+}
+
+/// An answer with one compared figure, and one that is a comparison itself.
+fn compared() -> QueryValueResponse {
+    let mut answer = answer();
+    answer.rows.truncate(1);
+    let mut figure = value(Some("123450"), (100, 100), &[]);
+    let earlier = v1::EarlierFigure { central: Some("120001".into()), coverage: figure.coverage.clone(), ..Default::default() };
+    (figure.earlier, figure.change) = (Some(earlier), Some("3449".into()));
+    let flag = MetricValue { metric: "cost_shift".into(), unit: "1".into(), central: Some("1".into()), ..Default::default() };
+    answer.rows[0].values = vec![figure, flag];
+    answer.total = None;
+    answer.definitions = vec![definition("citizen_value"), definition("cost_shift")];
+    let direction = v1::Direction::LowerIsBetter.into();
+    answer.indicator = Some(v1::IndicatorUsed { id: "rough-sleepers".into(), unit: "{person}".into(), decimal_places: 0, direction });
+    answer
+}
+
+#[test]
+fn what_was_stands_beside_what_is() {
+    let text = Format::default().render(&ValueDocument::from(compared())).unwrap();
+    let expected = "\
+service         month    citizen_value     before  change  cost_shift
+──────────────  ───────  ─────────────  ─────────  ──────  ──────────
+Homework \u{FFFD}help  2025-03      £1,234.50  £1,200.01  £34.49           1
+
+outcomes of rough-sleepers, in {person}: lower is better
+before: the same in the period or unit compared with; the change is rounded from exact amounts
+";
+    assert!(text.starts_with(expected), "{text}");
+    let mut answer = compared();
+    answer.rows[0].keys.clear();
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    assert!(text.contains("citizen_value  £1,234.50  £1,200.01  £34.49"), "{text}");
+}
+
+#[test]
+fn csv_and_json_have_what_was_where_something_is_compared() {
+    let text = Format { json: false, csv: true }.render(&ValueDocument::from(compared())).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].ends_with("covered,covered_of,earlier,change"), "{text}");
+    assert!(lines[1].ends_with("100,100,120001,3449") && lines[2].ends_with(",,,"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&Format { json: true, csv: false }.render(&ValueDocument::from(compared())).unwrap()).unwrap();
+    assert_eq!(json["rows"][0]["values"][0]["earlier"]["change"], "3449");
+    assert_eq!(json["rows"][0]["values"][0]["earlier"]["coverage"]["covered"], 100);
+    assert_eq!((&json["rows"][0]["values"][1]["earlier"], &json["indicator"]["direction"]), (&serde_json::Value::Null, &"LOWER_IS_BETTER".into()));
+}
+
+#[test]
+fn parts_of_measures_have_a_line_each_and_so_has_the_total() {
+    let figure = |part: &str, central: Option<&str>, covered| MetricValue {
+        metric: "concentration".into(),
+        part: part.into(),
+        unit: if part.ends_with("actors") { "{actor}".into() } else { "1".into() },
+        central: central.map(String::from),
+        coverage: Some(v1::Coverage { of: "entries with an actor".into(), covered, total: 10, unpriced_measures: vec![] }),
+        ..Default::default()
+    };
+    let row = |keys: Vec<GroupKey>, gini: Option<&str>, covered| ValueRow {
+        keys,
+        values: vec![figure("help gini", gini, covered), figure("help actors", Some("1234"), covered)],
+    };
+    let answer = QueryValueResponse {
+        rows: vec![row(vec![key(Dimension::Service, "care", "Care")], Some("0.550000"), 10)],
+        total: Some(row(vec![], None, 9)),
+        definitions: vec![definition("concentration")],
+        ..Default::default()
+    };
+    let text = Format::default().render(&ValueDocument::from(answer)).unwrap();
+    let expected = "\
+service  metric                        value  rests on
+───────  ─────────────────────────  ────────  ──────────────────
+Care     concentration help gini    0.550000
+Care     concentration help actors     1,234
+all      concentration help gini           —  90 % with an actor
+all      concentration help actors     1,234  90 % with an actor
+";
+    assert!(text.starts_with(expected), "{text}");
 }

@@ -4,7 +4,7 @@ use super::codec::Gateway;
 use super::load::{self, Encoded};
 use crate::client::{Connection, explain};
 use crate::generate::folded::until_folded;
-use crate::generate::{Generator, ShapeArgs};
+use crate::generate::{Generator, ShapeArgs, fixed_events};
 use anyhow::ensure;
 use std::time::SystemTime;
 use tandem_proto::v1::RecordBatchResponse;
@@ -47,7 +47,7 @@ impl CouncilArgs {
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let council = self.council.clone().unwrap_or_else(|| format!("BENCH-{seconds:x}-{run}"));
         let args = ShapeArgs {
-            events: events + self.services * 2 + self.measures + self.areas + 3,
+            events: events + fixed_events(self.services, self.measures, self.areas),
             seed: self.seed.wrapping_add(run.into()),
             council,
             services: Some(self.services),

@@ -1,17 +1,17 @@
-//! What the synthetic council counts: services of ten kinds, their measures, an indicator each, areas and two price lists.
+//! What the synthetic council counts: services of ten kinds, their measures, two indicators, areas and two price lists.
 
-use super::dice::{Dice, Stream};
+use super::areas::Area;
+use super::dice::Dice;
 use super::season::Season;
 use super::shape::Shape;
 use tandem_proto::v1::{
-    ActorKind, AreaDefined, Direction, IndicatorDefined, MeasureDefined, Rate, Role, ServiceDefined, ServiceMode, Side, ValuationBasis,
-    ValuationPublished,
+    ActorKind, Direction, IndicatorDefined, MeasureDefined, Rate, Role, ServiceDefined, ServiceMode, Side, ValuationBasis, ValuationPublished,
 };
 
 /// How large a quantity of a unit usually is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// "min", in steps of five.
+    /// "min".
     Minutes,
     /// "g".
     Grams,
@@ -30,6 +30,11 @@ impl Amount {
             Self::Items => "{item}",
             Self::Pence => "GBP",
         }
+    }
+
+    /// Whether more of it is given at a time when more is given; of the others it is more often.
+    pub fn is_scaled(self) -> bool {
+        self != Self::Items
     }
 
     /// One quantity.
@@ -66,7 +71,7 @@ pub struct Kind {
 }
 
 use Amount::{Grams, Items, Minutes, Pence};
-use Role::{Deliver, Govern, Inform};
+use Role::{Deliver, Design, Govern, Inform};
 
 /// Ten kinds; the eleventh service is the first kind again under another name.
 #[rustfmt::skip] // A table reads as a table.
@@ -99,6 +104,13 @@ pub struct Service {
     pub state: Vec<u32>,
 }
 
+impl Service {
+    /// How it is produced.
+    pub fn mode(&self) -> ServiceMode {
+        self.kind.mode
+    }
+}
+
 /// A measure of the council.
 #[derive(Debug)]
 pub struct Measure {
@@ -109,10 +121,23 @@ pub struct Measure {
     pub side: Side,
     /// What it counts.
     pub amount: Amount,
-    role: Role,
+    /// What it does in the service.
+    pub role: Role,
     /// Number of the measure in which it counts negative.
     pub contra_of: Option<u32>,
+    /// Whether it is money of individual budgets.
+    pub is_budget: bool,
 }
+
+/// Indicators: what comes of a service, and how many of its residents are in favour of doing their part. Every service has both, so that
+/// services can be compared. Id and name.
+const INDICATORS: [(&str, &str); 2] = [("good-outcomes", "Good outcomes"), ("in-favour", "Residents in favour of doing their part")];
+/// How many there are.
+pub const INDICATORS_COUNT: u64 = INDICATORS.len() as u64;
+/// Number of the first.
+pub const GOOD_OUTCOMES: u32 = 0;
+/// Number of the second.
+pub const IN_FAVOUR: u32 = 1;
 
 /// Everything that is defined, by number.
 #[derive(Debug)]
@@ -121,12 +146,9 @@ pub struct Catalogue {
     pub services: Vec<Service>,
     /// Measures.
     pub measures: Vec<Measure>,
-    /// Areas, "scheme:code".
-    pub areas: Vec<String>,
+    /// Areas.
+    pub areas: Vec<Area>,
 }
-
-/// Vintage of the areas.
-const AREA_VINTAGE: &str = "synthetic-1";
 
 impl Catalogue {
     /// The catalogue of a council of this shape.
@@ -143,8 +165,7 @@ impl Catalogue {
             }
             measures.push(measure);
         }
-        // "lsoa" as the Office for National Statistics writes them, with a letter that none of its codes begins with.
-        let areas = (0..shape.areas).map(|number| format!("lsoa:X{:08}", 1_000_001 + number)).collect();
+        let areas = (0..shape.areas).map(|number| Area::new(shape.seed, number)).collect();
         Self { services, measures, areas }
     }
 
@@ -167,34 +188,15 @@ impl Catalogue {
         }
     }
 
-    /// Id of a service's indicator.
-    pub fn indicator(&self, service: usize) -> String {
-        format!("{}/good-outcomes", self.services[service].id)
+    /// An indicator's id.
+    pub fn indicator(&self, number: u32) -> &'static str {
+        INDICATORS[number as usize].0
     }
 
-    /// Definition of a service's indicator: a share in per cent, of two decimal places.
-    pub fn indicator_defined(&self, service: usize) -> IndicatorDefined {
-        IndicatorDefined {
-            id: self.indicator(service),
-            name: format!("{}: good outcomes", self.services[service].name),
-            unit: "%".into(),
-            decimal_places: 2,
-            direction: Direction::HigherIsBetter as i32,
-        }
-    }
-
-    /// An area's definition: about 1,500 residents; a few have no population, as in life.
-    pub fn area_defined(&self, seed: u64, number: usize) -> AreaDefined {
-        let mut dice = Dice::new(seed, Stream::Area, number as u64);
-        let (decile, population) = (dice.between(1, 10) as u32, dice.between(1_000, 2_200));
-        AreaDefined {
-            area: self.areas[number].clone(),
-            vintage: AREA_VINTAGE.into(),
-            name: format!("Neighbourhood {}", number + 1),
-            parent: format!("ward:X{:04}", number / 5 + 1),
-            deprivation_decile: Some(decile),
-            population: (!dice.chance(200)).then_some(population),
-        }
+    /// An indicator's definition: a share in per cent, of two decimal places.
+    pub fn indicator_defined(&self, number: usize) -> IndicatorDefined {
+        let (id, name) = INDICATORS[number];
+        IndicatorDefined { id: id.into(), name: name.into(), unit: "%".into(), decimal_places: 2, direction: Direction::HigherIsBetter as i32 }
     }
 
     /// A price list whose rates rise once, on 1 April of the first year, and one whose rates hold for all days and is maintained.
@@ -277,13 +279,16 @@ fn measure(service: &Service, index: u64, rank: u64) -> Measure {
         amount,
         role,
         contra_of,
+        is_budget: suffix == "budgets",
     };
     let ((citizen, citizen_amount, citizen_role), (state, state_amount, state_role)) = (kind.citizen, kind.state);
     match (rank, index % 3) {
         (0, _) => of(citizen, Side::Citizen, citizen_amount, citizen_role, None),
         (1, _) => of(state, Side::State, state_amount, state_role, None),
         (2, 0) => of("taken-back", Side::Citizen, citizen_amount, citizen_role, Some(service.citizen[0])),
-        (2, 1) => of("design", Side::Citizen, Minutes, Role::Design, None),
+        // Every other of these services asks for ideas, the others for decisions.
+        (2, 1) if index % 2 == 1 => of("design", Side::Citizen, Minutes, Design, None),
+        (2, 1) => of("governing", Side::Citizen, Minutes, Govern, None),
         (2, _) => of("budgets", Side::State, Pence, Deliver, None),
         (3, 2) => of("refunds", Side::State, Pence, Deliver, Some(service.state[1])),
         (rank, _) if rank % 2 == 1 => of(&format!("help-{rank}"), Side::Citizen, Minutes, Inform, None),

@@ -58,7 +58,8 @@ pub(super) async fn differences(connection: Connection, report: &Report, counts:
     comparison.equal("exchanges opened", report.exchanges.opened.to_string(), part(|rate| rate.denominator.as_ref()));
     let answer = asking.value(&["participants"], Dimension::Month).await.context(context)?;
     let expected = report.participants.iter().filter(|(_, count)| **count > 0).map(|(unit, count)| (unit.clone(), count.to_string())).collect();
-    comparison.maps("participants", &expected, &by_first_key(&answer));
+    comparison.maps("participants", &expected, &figures(&answer, |figure| figure.central.as_ref()));
+    comparison.residents(report, &asking.value(&["participation_rate"], Dimension::Decile).await.context(context)?);
     Ok(comparison.lines)
 }
 
@@ -67,6 +68,18 @@ struct Comparison {
 }
 
 impl Comparison {
+    /// The newest vintage is asked if none is. A decile in which nobody gave anything has no row.
+    fn residents(&mut self, report: &Report, answer: &[QueryValueResponse]) {
+        let answered = figures(answer, |rate| rate.denominator.as_ref());
+        let deciles = report.residents.last_key_value().map(|(_, deciles)| deciles).into_iter().flatten();
+        let expected: BTreeMap<String, u64> = deciles.map(|(decile, residents)| (decile.to_string(), residents.population)).collect();
+        let all: u64 = expected.values().sum();
+        let expected = expected.into_iter().filter(|(decile, _)| answered.contains_key(decile));
+        self.maps("residents of decile", &expected.map(|(decile, residents)| (decile, residents.to_string())).collect(), &answered);
+        let total = answer.first().and_then(|page| page.total.as_ref()?.values.first()?.denominator.clone());
+        self.equal("residents", all.to_string(), total.unwrap_or_else(|| "0".into()));
+    }
+
     fn equal<T: PartialEq + std::fmt::Display>(&mut self, what: &str, expected: T, answered: T) {
         if expected != answered {
             self.lines.push(format!("{what}: generated {expected}, answered {answered}"));
@@ -95,14 +108,19 @@ fn quantities(pages: &[QueryValueResponse]) -> BTreeMap<String, String> {
     figures.filter_map(|(measure, value)| Some((measure, value.central.clone().filter(|central| central != "0")?))).collect()
 }
 
-fn by_first_key(pages: &[QueryValueResponse]) -> BTreeMap<String, String> {
-    let rows = pages.iter().flat_map(|page| &page.rows);
-    let figures = rows.filter_map(|row| Some((first_key(row), row.values.first()?.central.clone()?)));
-    figures.filter(|(_, central)| central != "0").collect()
-}
-
 fn first_key(row: &ValueRow) -> String {
     row.keys.first().map(|key| key.value.clone()).unwrap_or_default()
+}
+
+/// Figures other than 0 by the row's first key and, where a metric has several, the part: "2025-03", "2025-03 lapsed".
+fn figures(pages: &[QueryValueResponse], read: fn(&MetricValue) -> Option<&String>) -> BTreeMap<String, String> {
+    let rows = pages.iter().flat_map(|page| &page.rows);
+    let values = rows.flat_map(|row| row.values.iter().map(move |value| (row, value)));
+    let figure = |(row, value): (&ValueRow, &MetricValue)| {
+        let key = [first_key(row), value.part.clone()].join(" ").trim().to_owned();
+        Some((key, read(value).filter(|figure| *figure != "0")?.clone()))
+    };
+    values.filter_map(figure).collect()
 }
 
 struct Asking<'a> {
@@ -113,13 +131,18 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// All pages of a question about the whole council.
     async fn value(&mut self, metrics: &[&str], group: Dimension) -> anyhow::Result<Vec<QueryValueResponse>> {
-        let mut request = QueryValueRequest {
+        let request = QueryValueRequest {
             scope: Some(Scope { councils: vec![self.council.into()], ..Default::default() }),
             metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
             group_by: vec![group as i32],
             page_size: 10_000,
             ..Default::default()
         };
+        self.pages(request).await
+    }
+
+    /// All pages of a question.
+    async fn pages(&mut self, mut request: QueryValueRequest) -> anyhow::Result<Vec<QueryValueResponse>> {
         let mut pages = Vec::new();
         loop {
             let page = self.client.query_value(request.clone()).await.map_err(for_people)?.into_inner();

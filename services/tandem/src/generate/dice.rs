@@ -24,6 +24,8 @@ pub enum Stream {
     Area = 8,
     /// Which service a plan belongs to, and which exchange.
     Choice = 9,
+    /// Better and worse months of services.
+    Tide = 10,
 }
 
 /// 2^64 ÷ the golden ratio, odd: the increment of SplitMix64.

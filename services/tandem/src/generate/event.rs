@@ -4,10 +4,10 @@ use super::dice::{Dice, Stream, fingerprint};
 use super::plan::{Act, Plan, Step};
 use super::world::World;
 use prost_types::Timestamp;
-use tandem_domain::date::{Date, Grain, Period};
+use tandem_domain::date::Date;
 use tandem_proto::v1::facts::Body;
 use tandem_proto::v1::{
-    ContributionRecorded, EntryReversed, Envelope, Event, Facts, OutcomeObserved, Person, PledgeMade, ReversalReason, StateInputRecorded,
+    ChosenBy, ContributionRecorded, EntryReversed, Envelope, Event, Facts, OutcomeObserved, Person, PledgeMade, ReversalReason, StateInputRecorded,
 };
 
 /// A service that is never defined.
@@ -125,7 +125,7 @@ impl Writer<'_> {
     }
 
     fn area(&self) -> String {
-        self.step.area.map(|area| self.world.catalogue.areas[area as usize].clone()).unwrap_or_default()
+        self.step.area.map(|area| self.world.catalogue.areas[area as usize].id.clone()).unwrap_or_default()
     }
 
     fn exchange(&self) -> String {
@@ -147,8 +147,7 @@ impl Writer<'_> {
 
     fn state_input(&self) -> StateInputRecorded {
         let (step, spice) = (self.step, self.step.spice);
-        let is_money = self.world.catalogue.measures[step.measure as usize].amount == super::catalogue::Amount::Pence;
-        let individual_budget = is_money && spice % 10 < 3;
+        let chosen_by = step.chosen_by(self.world);
         StateInputRecorded {
             service: self.service(),
             measure: self.measure(),
@@ -157,8 +156,8 @@ impl Writer<'_> {
             exchange: self.exchange(),
             evidence: step.evidence.into(),
             providing_body: if spice.is_multiple_of(5) { format!("provider-{}", spice % 20) } else { String::new() },
-            individual_budget,
-            chosen_by: if individual_budget { i32::from(spice / 10 % 4) } else { 0 },
+            individual_budget: chosen_by.is_some(),
+            chosen_by: chosen_by.unwrap_or(ChosenBy::Unspecified) as i32,
         }
     }
 
@@ -175,19 +174,18 @@ impl Writer<'_> {
         }
     }
 
-    /// A share of good outcomes among 20 to 219 observed, in hundredths of a per cent times the number observed.
+    /// A share among those observed, in hundredths of a per cent times the number observed.
     fn outcome(&self) -> OutcomeObserved {
         let step = self.step;
-        let month = Period::of(self.world.shape.date(i64::from(step.first_day)), Grain::Month).span();
-        let observed = 20 + i64::from(step.spice % 200);
+        let period = step.period_observed(self.world).span();
         OutcomeObserved {
             service: self.service(),
-            indicator: self.world.catalogue.indicator(self.plan.service.into()),
+            indicator: self.world.catalogue.indicator(step.measure).into(),
             area: self.area(),
-            period_start: month.start.to_string(),
-            period_end: month.end.to_string(),
-            numerator: step.quantity as i64 * observed,
-            denominator: observed,
+            period_start: period.start.to_string(),
+            period_end: period.end.to_string(),
+            numerator: (step.quantity * step.observed()) as i64,
+            denominator: step.observed() as i64,
         }
     }
 

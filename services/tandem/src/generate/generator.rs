@@ -4,6 +4,7 @@
 //! time of day. Memory: 24 bytes for each step that waits for its day (reports are a day or two late on average, 3 % up to four months,
 //! so with a year's 10 million events a few hundred thousand wait), and what [`Totals`] and the catalogue take.
 
+use super::catalogue::INDICATORS_COUNT;
 use super::dice::{Dice, Stream};
 use super::event;
 use super::plan::{self, Occasion, Plan, STEPS_OF_100_PLANS, Step};
@@ -170,18 +171,18 @@ impl Generator {
         (first + opened.exchanges - 1 - dice.skewed(recent)) as u32
     }
 
-    /// The `index`-th definition, in this order: services, measures, indicators, areas, valuations.
+    /// The `index`-th definition, in this order: services, measures, indicators, areas as of each vintage, valuations.
     fn definition(&self, mut index: u64) -> Body {
         let (shape, catalogue) = (&self.world.shape, &self.world.catalogue);
         let services = shape.services - u64::from(shape.has_late_service());
-        for (part, count) in [services, shape.measures, shape.services, shape.areas].into_iter().enumerate() {
+        for (part, count) in [services, shape.measures, INDICATORS_COUNT, shape.areas, shape.areas].into_iter().enumerate() {
             if index < count {
                 let number = index as usize;
                 return match part {
                     0 => Body::ServiceDefined(catalogue.service_defined(number)),
                     1 => Body::MeasureDefined(catalogue.measure_defined(number)),
                     2 => Body::IndicatorDefined(catalogue.indicator_defined(number)),
-                    _ => Body::AreaDefined(catalogue.area_defined(shape.seed, number)),
+                    _ => Body::AreaDefined(catalogue.areas[number].defined(number, part - 3)),
                 };
             }
             index -= count;

@@ -3,9 +3,12 @@
 //! [`Generator`] yields the events; it is pure, uses integers only and gives the same bytes on any machine. What there is in them:
 //! ten kinds of services with seasons of their own (school terms, weekdays, bin weeks, summers, winters), actors and areas of uneven
 //! activity, exchanges in which the state answers on the day or months later or never, reports that come late or twice, conflicts,
-//! corrections (some before what they correct), pledges and what came of them, outcomes, contra measures, spans of a week to four
-//! months, entries without area or actor, a service that is defined late, and a few mistakes that stay in suspense.
+//! corrections (some before what they correct), pledges kept, kept in part or not at all, individual budgets and who chose how they are
+//! spent, contra measures, spans of a week to four months, entries without area or actor, areas in two vintages, a service that is
+//! defined late, and a few mistakes that stay in suspense. Outcomes follow what both sides give in relational services, half as far where
+//! an expert leads, and not at all in transactional ones; less is given where more are deprived.
 
+mod areas;
 mod catalogue;
 mod check;
 mod dice;
@@ -17,16 +20,21 @@ mod plan;
 mod season;
 mod send;
 mod shape;
+mod tide;
 mod totals;
 mod world;
 
 #[cfg(test)]
+mod answers_tests;
+#[cfg(test)]
 mod recount;
+#[cfg(test)]
+mod recount_answers;
 #[cfg(test)]
 mod tests;
 
 pub use generator::Generator;
-pub use shape::{Shape, ShapeArgs};
+pub use shape::{Shape, ShapeArgs, fixed_events};
 pub use totals::Report;
 
 use anyhow::{Context, bail, ensure};

@@ -1,10 +1,12 @@
 //! Plans: everything that comes of one occasion, worked out from its number alone. A plan is kept as [`Plan`] (16 bytes) until the last
 //! of it is sent, and worked out again for each event: that is what keeps memory small however many events there are.
 
-use super::catalogue::Service;
+use super::catalogue::{GOOD_OUTCOMES, IN_FAVOUR, Service};
 use super::dice::{Dice, Stream};
 use super::mishap;
 use super::world::{Home, Sides, World};
+use tandem_domain::date::{Grain, Period};
+use tandem_proto::v1::{ChosenBy, Side};
 
 /// One occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,9 +38,9 @@ pub enum Occasion {
     Encounter,
     /// 6 %: somebody gives outside any exchange.
     Loose,
-    /// 3 %: a pledge, and what came of it.
+    /// 3 %: a pledge, and what came of it: all that was promised, a part, or nothing.
     Promise,
-    /// 4 %: an indicator is observed.
+    /// 4 %: an indicator is observed, for an area or the whole council.
     Observation,
 }
 
@@ -53,7 +55,7 @@ pub struct Step {
     pub last_day: u32,
     /// The day on which it is sent; it may be after the council's last day.
     pub sent_day: u32,
-    /// Number of the measure; of a service's indicator there is only one.
+    /// Number of the measure; of an observation, of the indicator.
     pub measure: u32,
     /// Quantity; of an observation the numerator out of 10,000.
     pub quantity: u64,
@@ -65,8 +67,36 @@ pub struct Step {
     pub evidence: u8,
     /// The step that it fulfils, a pledge.
     pub pledge: Option<u8>,
-    /// More bits, for what no total depends on.
+    /// More bits, for what is worked out from the step: see the functions below, and what no total depends on.
     pub spice: u16,
+}
+
+impl Step {
+    /// How many were observed, of an observation: 20 to 219.
+    pub fn observed(&self) -> u64 {
+        20 + u64::from(self.spice % 200)
+    }
+
+    /// What an observation is about: the month of its day, in a quarter of cases the quarter.
+    pub fn period_observed(&self, world: &World) -> Period {
+        let grain = if self.is_quarterly() { Grain::Quarter } else { Grain::Month };
+        Period::of(world.shape.date(i64::from(self.first_day)), grain)
+    }
+
+    fn is_quarterly(&self) -> bool {
+        (self.spice / 200).is_multiple_of(4)
+    }
+
+    /// Who chose how the money is spent, if it is an individual budget's: 45 % the citizen, 25 % the council, 20 % both, 10 % not said.
+    pub fn chosen_by(&self, world: &World) -> Option<ChosenBy> {
+        let chosen_by = match self.spice % 20 {
+            0..9 => ChosenBy::Citizen,
+            9..14 => ChosenBy::Council,
+            14..18 => ChosenBy::Jointly,
+            _ => ChosenBy::Unspecified,
+        };
+        world.catalogue.measures[self.measure as usize].is_budget.then_some(chosen_by)
+    }
 }
 
 /// What an event does. Others than the first four refer to an earlier step of the same plan, though they may be sent before it.
@@ -179,21 +209,35 @@ impl Scene<'_> {
         let pledge = Step { act: Act::Pledge, quantity, ..self.step(dice, u64::from(self.plan.day), measure, 0) };
         let actor = pledge.actor;
         self.steps.push(pledge);
-        // One in four comes to nothing.
-        for turn in 0..dice.below(4) {
-            self.contribution(dice, 1 + turn * 7, Some(0));
+        // Three in twelve come to nothing, four are kept to the last, the others in part.
+        let fate = dice.below(12);
+        let parts = if fate < 3 { 0 } else { dice.between(1, 3) };
+        let of_all = if fate < 7 { parts } else { parts + 1 };
+        let mut left = quantity;
+        for part in 0..parts {
+            self.contribution(dice, 1 + part * 7, Some(0));
             if let Some(kept) = self.steps.last_mut() {
                 kept.actor = actor;
                 kept.measure = measure;
+                kept.quantity = if part + 1 == of_all { left } else { (quantity / of_all).max(1) };
+                left -= kept.quantity;
             }
         }
     }
 
     fn outcome(&mut self, dice: &mut Dice) {
-        let mut step = Step { act: Act::Outcome, ..self.step(dice, u64::from(self.plan.day), 0, 2) };
-        step.quantity = 3_000 + dice.below(6_000);
-        // A third is about the whole council.
-        step.area = step.area.filter(|_| dice.below(3) > 0);
+        // One in eight asks residents whether they are in favour.
+        let indicator = if dice.below(8) == 0 { IN_FAVOUR } else { GOOD_OUTCOMES };
+        let mut step = Step { act: Act::Outcome, ..self.step(dice, u64::from(self.plan.day), indicator, 2) };
+        // A tenth is about the whole council.
+        step.area = step.area.filter(|_| dice.below(10) > 0);
+        step.quantity = match indicator {
+            IN_FAVOUR => 4_000 + dice.below(4_000),
+            _ => {
+                let number = usize::from(self.plan.service);
+                self.world.tides.outcome(self.service, number, step.first_day, step.is_quarterly(), self.vigour(step.area), dice)
+            }
+        };
         self.steps.push(step);
     }
 
@@ -202,6 +246,7 @@ impl Scene<'_> {
         let mut step = self.step(dice, u64::from(self.plan.day) + days_on, measure, 1);
         step.act = Act::Contribution;
         step.pledge = pledge;
+        step.quantity = self.scaled(&step, Side::Citizen);
         self.steps.push(step);
     }
 
@@ -212,7 +257,21 @@ impl Scene<'_> {
         step.evidence = if dice.chance(300) { 5 } else { 3 };
         // Half of it is for somebody by name.
         step.actor = step.actor.filter(|_| dice.chance(5_000));
+        step.quantity = self.scaled(&step, Side::State);
         self.steps.push(step);
+    }
+
+    /// More than usual where and when more is given.
+    fn scaled(&self, step: &Step, side: Side) -> u64 {
+        if !self.world.catalogue.measures[step.measure as usize].amount.is_scaled() {
+            return step.quantity;
+        }
+        let tide = self.world.tides.side(usize::from(self.plan.service), step.first_day, side);
+        (step.quantity * tide * self.vigour(step.area) / 10_000).max(1)
+    }
+
+    fn vigour(&self, area: Option<u32>) -> u64 {
+        area.map_or(100, |area| self.world.catalogue.areas[area as usize].vigour())
     }
 
     /// What any step has; reported after up to `report_days`, mostly at once. Days beyond the council's last are brought back to it.

@@ -1,5 +1,6 @@
 //! Counts a list of events over again, naively and knowing nothing of how they were made, for the test of the totals.
 
+use super::recount_answers;
 use super::totals::{ExchangeTotals, MeasureTotal, Report, ServiceTotal};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -116,6 +117,12 @@ impl Recount {
             services: self.service_totals(named, &live),
             exchanges: exchange_totals(&live),
             participants: participants(&live),
+            outcomes: recount_answers::outcomes(&live),
+            pledges: recount_answers::pledges(&live),
+            budgets: recount_answers::budgets(&live),
+            contributions_by_role: recount_answers::contributions_by_role(&live, &self.measures),
+            retention: recount_answers::retention(&live),
+            residents: recount_answers::residents(&live),
             ..named.clone()
         }
     }
@@ -149,7 +156,7 @@ impl Recount {
     }
 }
 
-fn body(event: &Event) -> &Body {
+pub(super) fn body(event: &Event) -> &Body {
     event.facts.as_ref().unwrap().body.as_ref().unwrap()
 }
 
@@ -211,7 +218,7 @@ fn participants(live: &[&Event]) -> BTreeMap<String, u64> {
 }
 
 /// From the dates' own text.
-fn unit(start: &str, end: &str) -> String {
+pub(super) fn unit(start: &str, end: &str) -> String {
     let end = if end.is_empty() { start } else { end };
     let quarter = |date: &str| ["01 02 03", "04 05 06", "07 08 09", "10 11 12"].iter().position(|months| months.contains(&date[5..7])).unwrap() + 1;
     match (start, end) {

@@ -1,5 +1,7 @@
 //! How large the synthetic council is.
 
+use super::areas::VINTAGES;
+use super::catalogue::INDICATORS_COUNT;
 use anyhow::ensure;
 use tandem_domain::date::Date;
 
@@ -100,6 +102,12 @@ impl ShapeArgs {
     }
 }
 
+/// Events that are none of any plan's: services, measures, indicators, areas in each of their vintages, two valuations, and a definition
+/// that is refused because it would change a unit.
+pub fn fixed_events(services: u64, measures: u64, areas: u64) -> u64 {
+    services + measures + INDICATORS_COUNT + areas * VINTAGES.len() as u64 + 2 + 1
+}
+
 fn within(name: &str, value: u64, least: u64, most: u64) -> anyhow::Result<u64> {
     ensure!((least..=most).contains(&value), "{name} is {value}; the limits are {least} and {most}");
     Ok(value)
@@ -111,15 +119,15 @@ impl Shape {
         self.services >= 2
     }
 
-    /// Definitions that come before everything else: services (one fewer if one is late), measures, an indicator a service, areas and
-    /// two valuations.
+    /// Definitions that come before everything else: services (one fewer if one is late), measures, indicators, areas in each of their
+    /// vintages, and two valuations.
     pub fn catalogue_events(&self) -> u64 {
-        self.services * 2 - u64::from(self.has_late_service()) + self.measures + self.areas + 2
+        self.fixed_events() - u64::from(self.has_late_service()) - 1
     }
 
     /// The catalogue, the late definition, and one that is refused because it would change a unit.
     pub fn fixed_events(&self) -> u64 {
-        self.catalogue_events() + u64::from(self.has_late_service()) + 1
+        fixed_events(self.services, self.measures, self.areas)
     }
 
     /// The day, counted from the first, as a date.

@@ -1,9 +1,9 @@
 //! The council as it stands before anything happens: its shape, its catalogue, and who shares in what.
 
-use super::catalogue::{Catalogue, Service};
+use super::catalogue::Catalogue;
 use super::dice::{Dice, Stream, fingerprint};
-use super::season;
 use super::shape::Shape;
+use super::tide::{Tides, weight};
 
 /// Everything that plans are made of. It does not change.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct World {
     pub year_weight: Vec<u64>,
     /// For each day, what happens on it, in weights.
     pub day_weight: Vec<u64>,
+    /// Better and worse months of services.
+    pub tides: Tides,
 }
 
 /// Which sides of an exchange ever give anything.
@@ -64,7 +66,7 @@ impl World {
             pool
         });
         let exchanges = pools.collect();
-        Self { exchanges, year_weight, day_weight, catalogue, shape }
+        Self { tides: Tides::new(&shape, &catalogue), exchanges, year_weight, day_weight, catalogue, shape }
     }
 
     /// How much of each service happens on a day, summed up from the first service on.
@@ -108,8 +110,4 @@ impl World {
     pub fn exchange(&self, service: usize, number: u64) -> String {
         format!("{}:{:016x}", self.catalogue.services[service].kind.state_source, fingerprint(self.shape.seed, Stream::ExchangeName, number))
     }
-}
-
-fn weight(shape: &Shape, service: &Service, day: u32) -> u64 {
-    service.share * season::weight(service.kind.season, shape.date(i64::from(day)))
 }

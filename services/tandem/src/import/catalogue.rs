@@ -185,6 +185,12 @@ impl Definition {
     }
 }
 
+/// The event that defines an area for a council, as a catalogue file would.
+pub(super) fn area_event(council: &str, area: AreaDefined) -> Event {
+    let id = format!("{} {}", area.area, area.vintage);
+    Definition { kind: "area", id, body: Body::AreaDefined(area) }.event(council)
+}
+
 fn of_file(path: &Path) -> Result<Vec<Definition>, Unusable> {
     let file: File = mapping::read(path)?;
     let services = file.service.into_iter().map(service);

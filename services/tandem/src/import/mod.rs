@@ -2,6 +2,7 @@
 //!
 //! The pure part (`plan` and what it is made of) turns a row into events, or says why not; the rest reads, sends, counts and reports.
 
+pub mod areas;
 mod bar;
 pub mod catalogue;
 mod columns;
@@ -98,6 +99,9 @@ pub struct Args {
     /// Print one JSON document; its fields stay as they are
     #[arg(long)]
     json: bool,
+    /// Of `tandem catalogue import`
+    #[arg(skip)]
+    areas: Option<areas::Choice>,
 }
 
 /// Imports, prints what became of the rows, and says by its exit code whether all is recorded.
@@ -125,6 +129,7 @@ async fn import(args: &Args) -> anyhow::Result<Summary> {
         only: args.only.clone(),
         pseudonym_secret: secret.transpose()?,
         lookup_directory: args.lookup_dir.clone(),
+        areas: args.areas.clone(),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock is before 1970")?;
     let job = Job::new(&args.mapping, options, now.as_micros() as u64)?;
@@ -143,6 +148,7 @@ async fn import(args: &Args) -> anyhow::Result<Summary> {
         }
     }
     import.finish().await?;
+    import.summary.populated = job.areas().and_then(areas::Areas::populated);
     Ok(import.summary)
 }
 
@@ -170,6 +176,10 @@ fn progress(args: &Args, file: &Path) -> anyhow::Result<Option<(PathBuf, Progres
     }
     let digest = |path: &Path| input::digest(path).with_context(|| format!("cannot read {}", path.display()));
     let choices = format!("{:?}", (&args.server.server, &args.council, &args.only, &args.lookup_dir, &args.pseudonym_secret));
+    let choices = match &args.areas {
+        Some(areas) => choices + &areas.kept().context("cannot read the populations")?,
+        None => choices,
+    };
     let (input, mapping) = (digest(file)?, format!("{} {choices}", digest(&args.mapping)?));
     let path = resume::path(file);
     let rows = match args.resume.then(|| Progress::rows_done(&path, &input, &mapping)) {

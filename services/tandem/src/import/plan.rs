@@ -1,5 +1,6 @@
 //! A mapping against the columns of one file: rows in, events out. Pure: it reads no file and no clock.
 
+use super::areas::Areas;
 use super::columns::{Columns, Memory};
 use super::condition::{self, Condition};
 use super::event::{EventPlan, Filled};
@@ -9,6 +10,7 @@ use super::mapping::{Filter, Mapping};
 use super::template::Template;
 use prost::Message;
 use std::collections::HashSet;
+use std::sync::Arc;
 use tandem_domain::event::{Parts, check};
 use tandem_proto::v1::Event;
 
@@ -34,6 +36,8 @@ pub struct Choices {
     pub pseudonyms: Pseudonyms,
     /// The clock, microseconds since 1970 UTC: what happened later is refused, as the gateway would.
     pub now_us: u64,
+    /// What is done to areas, if only they are recorded.
+    pub areas: Option<Arc<Areas>>,
 }
 
 /// A mapping that fits a file.
@@ -41,6 +45,8 @@ pub struct Choices {
 pub struct Plan {
     columns: Columns,
     council: Template<usize>,
+    /// The mapping's own council, whatever was chosen: areas are within it.
+    home: Option<Template<usize>>,
     skip: Vec<(Vec<Condition>, String)>,
     reject: Vec<(Vec<Condition>, String)>,
     events: Vec<EventPlan>,
@@ -78,6 +84,7 @@ impl Plan {
         let council = choices.council.as_deref().map(|council| Template::parse(council)?.resolve(|_| None));
         Ok(Self {
             council: council.unwrap_or_else(|| columns.template(&mapping.council))?,
+            home: choices.areas.as_ref().map(|_| columns.template(&mapping.council)).transpose()?,
             skip: filters(&mapping.skip)?,
             reject: filters(&mapping.reject)?,
             events: mapping.event.iter().map(event).collect::<Result<_, String>>()?,
@@ -131,7 +138,13 @@ impl Plan {
         for plan in &self.events {
             if plan.applies(row.values)? {
                 let named = |reason| if self.events.len() > 1 { format!("{}: {reason}", plan.name()) } else { reason };
-                let event = plan.event(row, council).map_err(named)?;
+                let mut event = plan.event(row, council).map_err(named)?;
+                if let (Some(areas), Some(home)) = (&self.choices.areas, &self.home) {
+                    event = match areas.amend(event, council, &row.required(home, "council")?) {
+                        Ok(event) => event,
+                        Err(reason) => return Ok(Outcome::Skipped(reason)),
+                    };
+                }
                 checked(&event, self.choices.now_us).map_err(named)?;
                 events.push(event);
             }

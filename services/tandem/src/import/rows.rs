@@ -1,5 +1,6 @@
 //! A mapping applied to files: where reading and the pure plan meet.
 
+use super::areas;
 use super::ids::Pseudonyms;
 use super::input::{self, Input};
 use super::lookup;
@@ -35,6 +36,8 @@ pub struct Options {
     pub pseudonym_secret: Option<Vec<u8>>,
     /// Where lookup files are.
     pub lookup_directory: Option<PathBuf>,
+    /// What is done to areas, if only they are recorded.
+    pub areas: Option<areas::Choice>,
 }
 
 impl Job {
@@ -62,8 +65,14 @@ impl Job {
         if let Some(council) = options.council.iter().chain(&options.only).find(|council| !tandem_domain::event::is_council(council)) {
             return Err(unusable(&format!("{council:?} is no council: 2 to 32 of [A-Za-z0-9_-]")));
         }
-        let choices = Choices { council: options.council, only: options.only, pseudonyms, now_us };
+        let areas = options.areas.map(|areas| areas.ready(&mapping, path)).transpose()?;
+        let choices = Choices { council: options.council, only: options.only, pseudonyms, now_us, areas };
         Ok(Self { mapping, path: path.into(), lookup_directory: options.lookup_directory, choices })
+    }
+
+    /// What is done to areas.
+    pub fn areas(&self) -> Option<&areas::Areas> {
+        self.choices.areas.as_deref()
     }
 
     /// Paths of the mapping's catalogue files.

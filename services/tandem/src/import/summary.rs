@@ -1,5 +1,6 @@
 //! What an import did, for people and as one JSON document.
 
+use super::areas::Populated;
 use super::standing::Counts;
 use crate::output::number::grouped;
 use serde::Serialize;
@@ -30,6 +31,9 @@ pub struct Summary {
     pub rejected: u64,
     /// Where they are.
     pub rejects_files: Vec<PathBuf>,
+    /// How populations from another file fared. Unset: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub populated: Option<Populated>,
     /// Catalogue definitions recorded, over all councils.
     pub definitions: usize,
     /// The councils and the position of the last record of each.
@@ -57,6 +61,10 @@ impl Summary {
             line(&format!("  {reason}"), *number);
         }
         line("rejected", self.rejected);
+        if let Some(populated) = self.populated {
+            line("with a population", populated.areas);
+            line("  of those in the file", populated.populations);
+        }
         let (names, numbers) = (lines.iter().map(|(name, _)| name.chars().count()).max(), lines.iter().map(|(_, number)| number.len()).max());
         let (names, numbers) = (names.unwrap_or_default(), numbers.unwrap_or_default());
         let mut text = String::new();

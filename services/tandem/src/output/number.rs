@@ -1,15 +1,21 @@
 //! Numbers for people, from exact decimal text to exact decimal text: no floating point.
 
+use tandem_domain::metrics::minor_places;
+
 /// What stands where there is no value.
 pub const NO_VALUE: &str = "—";
 
-/// A quantity with its unit: "1,234 min", "£12.34", "0.714286". The unit is UCUM, "GBP{minor}" or "GBP" for money, "1" for ratios.
+/// Behind a unit of which there is so much per head.
+const PER_HEAD: &str = "/{resident}";
+
+/// A quantity with its unit: "1,234 min", "£12.34", "0.714286". The unit is UCUM, "GBP{minor}" or "GBP" for money, "1" for ratios; that
+/// something is per head stands in its name.
 pub fn quantity(text: &str, unit: &str) -> String {
     if let Some(currency) = currency_of(unit) {
         return money(text, currency);
     }
     let number = grouped(text);
-    match unit {
+    match unit.strip_suffix(PER_HEAD).unwrap_or(unit) {
         "" | "1" => number,
         unit => format!("{number} {}", unit.trim_start_matches('{').trim_end_matches('}')),
     }
@@ -17,6 +23,7 @@ pub fn quantity(text: &str, unit: &str) -> String {
 
 /// The currency, if a unit is one of money.
 pub fn currency_of(unit: &str) -> Option<&str> {
+    let unit = unit.strip_suffix(PER_HEAD).unwrap_or(unit);
     let code = unit.strip_suffix("{minor}").unwrap_or(unit);
     (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
 }
@@ -24,23 +31,13 @@ pub fn currency_of(unit: &str) -> Option<&str> {
 /// Minor units as an amount: "£12.34", "-$0.05", "CHF 1,000.00", "¥500".
 pub fn money(minor: &str, currency: &str) -> String {
     let (sign, digits) = split_sign(minor);
-    let amount = grouped(&shifted(digits, minor_places(currency)));
+    let amount = grouped(&shifted(digits, minor_places(currency) as usize));
     match currency {
         "GBP" => format!("{sign}£{amount}"),
         "EUR" => format!("{sign}€{amount}"),
         "USD" => format!("{sign}${amount}"),
         "JPY" => format!("{sign}¥{amount}"),
         other => format!("{sign}{other} {amount}"),
-    }
-}
-
-/// Decimal places of a currency's minor unit (ISO 4217).
-fn minor_places(currency: &str) -> usize {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
     }
 }
 

@@ -17,7 +17,9 @@ Examples:
       --tls-cert /etc/tandem/server.pem --tls-key /etc/tandem/server.key
 
 Port 0 takes a free one. When it serves, the addresses are printed, a line each: `grpc ADDRESS` and `http ADDRESS`.
-The HTTP port has /healthz, /readyz and /metrics. SIGTERM and SIGINT stop gracefully, a second one at once. Logging: RUST_LOG.")]
+The HTTP port has /healthz, /readyz, /metrics and the published books: /books/COUNCIL/checkpoint and /books/COUNCIL/tile/….
+The key that signs them: --signing-key, else TANDEM_SIGNING_KEY (the text of one), else DIRECTORY/signing.key, which a new data directory
+is given. SIGTERM and SIGINT stop gracefully, a second one at once. Logging: RUST_LOG.")]
 pub struct Args {
     /// Where log and projection are kept; made if it is not there
     #[arg(long, value_name = "DIRECTORY", default_value = "./tandem-data")]
@@ -40,6 +42,12 @@ pub struct Args {
     /// File of principals and the hashes of their tokens; without it nobody is asked who they are
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
+    /// File of the key that signs the books' checkpoints, which nobody else may read; `tandem keygen` makes one
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// Name of this server's books, which are called NAME/COUNCIL: a host name of yours, for good [default: that of the key]
+    #[arg(long, value_name = "NAME")]
+    book_name: Option<String>,
     /// PEM file with the server's certificate chain
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -68,6 +76,8 @@ pub(super) struct Checked {
     pub authenticator: Authenticator,
     pub tls: Option<Tls>,
     pub drain: Duration,
+    pub signing_key: Option<PathBuf>,
+    pub book_name: Option<String>,
 }
 
 impl Args {
@@ -86,7 +96,16 @@ impl Args {
             check_listen(addr, tls.is_some(), authenticator.is_configured())?;
         }
         let drain = Duration::from_secs(self.drain_seconds);
-        Ok(Checked { data_dir: self.data_dir.clone(), grpc: self.grpc, http: self.http, authenticator, tls, drain })
+        Ok(Checked {
+            data_dir: self.data_dir.clone(),
+            grpc: self.grpc,
+            http: self.http,
+            authenticator,
+            tls,
+            drain,
+            signing_key: self.signing_key.clone(),
+            book_name: self.book_name.clone(),
+        })
     }
 }
 

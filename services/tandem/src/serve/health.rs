@@ -29,6 +29,15 @@ pub(super) fn unready(parts: &Parts) -> Option<String> {
     }
 }
 
+/// What a server that is ready says: so, and which books somebody has to look at. They do not make it unready, as everything else goes on.
+pub(super) fn ready(parts: &Parts) -> String {
+    let mut text = "ready\n".to_owned();
+    for (council, why) in parts.projection.unpublished() {
+        text += &format!("the book of {council} is not published further: {why}\n");
+    }
+    text
+}
+
 impl Reports {
     /// Tells how it stands now.
     pub async fn new(parts: &Parts) -> Self {

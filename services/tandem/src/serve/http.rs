@@ -1,9 +1,9 @@
-//! The HTTP server: health checks for machines that do not speak gRPC, and metrics in Prometheus' text format.
+//! The HTTP server: health checks for machines that do not speak gRPC, metrics in Prometheus' text format, and the published books.
 
-use super::{Parts, health, process};
+use super::{Parts, books, health, process};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::fmt::Write;
@@ -35,7 +35,8 @@ pub(super) async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n") })
+        .route("/books/{*path}", get(book))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /books/COUNCIL/checkpoint\n") })
         .with_state(Context { parts, authenticator });
     server(tls.as_ref())?
         .accept_http1(true)
@@ -47,9 +48,13 @@ pub(super) async fn serve(
 
 async fn ready(State(context): State<Context>) -> Response {
     match health::unready(&context.parts) {
-        None => "ready\n".into_response(),
+        None => health::ready(&context.parts).into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
     }
+}
+
+async fn book(State(context): State<Context>, uri: Uri) -> Response {
+    books::answer(&context.parts, uri.path()).await
 }
 
 /// Counts tell something about a council: where there are tokens, one of them is needed.

@@ -6,10 +6,12 @@
 //! ```
 
 mod args;
+mod books;
 mod grpc;
 mod health;
 mod http;
 mod process;
+mod signing;
 mod stop;
 
 pub use args::Args;
@@ -24,7 +26,7 @@ use std::time::Instant;
 use stop::Signals;
 use tandem_gateway::{Gateway, Settings as GatewaySettings};
 use tandem_log::{EmbeddedLog, EventLog, embedded};
-use tandem_projection::{Projection, ProjectionServer};
+use tandem_projection::{Projection, ProjectionServer, Publisher};
 use tandem_query::{Books, QueryServer, Settings as QuerySettings};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -85,7 +87,7 @@ async fn listen(flag: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 async fn build(checked: &Checked) -> anyhow::Result<Parts> {
-    let (log, projection) = open(&checked.data_dir).await?;
+    let (log, projection) = open(&checked.data_dir, signing::publisher(checked)?).await?;
     let known = grpc::Catalogue(projection.known());
     let settings = GatewaySettings { authenticator: checked.authenticator.clone(), known: Some(Arc::new(known)), ..GatewaySettings::default() };
     let gateway = Arc::new(Gateway::new(log.clone(), settings));
@@ -95,11 +97,11 @@ async fn build(checked: &Checked) -> anyhow::Result<Parts> {
 }
 
 /// Opens log and projection, which blocks while they recover.
-async fn open(data_dir: &Path) -> anyhow::Result<(Arc<EmbeddedLog>, Projection)> {
+async fn open(data_dir: &Path, publisher: Arc<Publisher>) -> anyhow::Result<(Arc<EmbeddedLog>, Projection)> {
     let (log_dir, projection_dir) = (data_dir.join("log"), data_dir.join("projection"));
     let open = move || -> anyhow::Result<_> {
         let log = Arc::new(EmbeddedLog::open(log_dir, embedded::Options::default())?);
-        let options = tandem_projection::Options { trim_after_bytes: Some(TRIM_AFTER_BYTES), ..Default::default() };
+        let options = tandem_projection::Options { trim_after_bytes: Some(TRIM_AFTER_BYTES), publisher: Some(publisher), ..Default::default() };
         let projection = Projection::open(&projection_dir, log.clone(), options)?;
         Ok((log, projection))
     };

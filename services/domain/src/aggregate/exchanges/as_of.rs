@@ -2,7 +2,7 @@
 //! exchange in scope is read.
 
 use super::{BATCH, ByGroup, Sum, Sums};
-use crate::aggregate::as_of::Point;
+use crate::aggregate::as_of::Counted;
 use crate::aggregate::group::Grouping;
 use crate::aggregate::scope::Fit;
 use crate::aggregate::{Asked, Error, corrupt, read};
@@ -14,14 +14,21 @@ use crate::valuation::Prices;
 
 impl<R: Rows> Asked<'_, R> {
     /// As [`Asked::exchanges`], as of a point.
-    pub(in crate::aggregate) fn exchanges_as_of(&self, grouping: &Grouping, point: &Point) -> Result<(ByGroup, ExchangePartial), Error<R::Error>> {
+    pub(in crate::aggregate) fn exchanges_as_of(
+        &self,
+        grouping: &Grouping,
+        counted: Counted<'_>,
+    ) -> Result<(ByGroup, ExchangePartial), Error<R::Error>> {
         let mut sums = Sums::default();
         let prices = self.prices.as_ref().filter(|_| self.question.needs.exchange_values);
         self.each_exchange(|id, exchange| {
             // An exchange that had an entry by then had its first one, which gave it its home.
             if self.has_home_in_scope(&exchange) {
+                if is_as_then(&exchange, counted) {
+                    return self.count_as_of(grouping, &exchange, prices, &mut sums);
+                }
                 let postings = self.all_postings(id, &exchange)?;
-                self.count_as_of(grouping, &restricted(&exchange, postings, point), prices, &mut sums)?;
+                self.count_as_of(grouping, &restricted(&exchange, postings, counted), prices, &mut sums)?;
             }
             Ok(())
         })?;
@@ -35,7 +42,7 @@ impl<R: Rows> Asked<'_, R> {
             return Ok(());
         };
         let is_old_enough = self.is_old_enough(first_day);
-        // Its postings are all in it: it has no pages to be read.
+        // What counted of it is in it: it has no pages to be read.
         let worth = prices.map(|prices| self.worth(prices, &[], exchange)).transpose()?;
         self.at_home(grouping, sums, exchange.home, |sum| {
             count(sum, exchange, is_old_enough);
@@ -100,9 +107,15 @@ fn count(sum: &mut Sum, exchange: &Exchange, is_old_enough: bool) {
     }
 }
 
+/// Whether nothing that happened to an exchange after the point is in its row, and all of it is there.
+fn is_as_then(exchange: &Exchange, counted: Counted<'_>) -> bool {
+    let is_as_then = |posting: &Posting| counted.is_live(posting.sequence, posting.reversed_by) == posting.is_live();
+    exchange.pages == 0 && exchange.postings.iter().all(is_as_then)
+}
+
 /// The exchange as it was at a point, with the postings that were live then.
-fn restricted(exchange: &Exchange, postings: Vec<Posting>, point: &Point) -> Exchange {
-    let live = postings.into_iter().filter(|posting| point.is_live(posting.sequence, posting.reversed_by));
+fn restricted(exchange: &Exchange, postings: Vec<Posting>, counted: Counted<'_>) -> Exchange {
+    let live = postings.into_iter().filter(|posting| counted.is_live(posting.sequence, posting.reversed_by));
     let postings: Vec<_> = live.map(|posting| Posting { reversed_by: None, ..posting }).collect();
     let first = |side: Side| postings.iter().filter(|posting| posting.side == side).map(|posting| posting.occurred.start).min();
     let (first_citizen, first_state) = (first(Side::Citizen), first(Side::State));

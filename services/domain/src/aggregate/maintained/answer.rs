@@ -10,7 +10,6 @@ use crate::aggregate::scope::Fit;
 use crate::aggregate::sums::Overflow;
 use crate::aggregate::{Asked, Error, corrupt, read};
 use crate::bytes::{Corrupt, Take};
-use crate::metrics::Dimension;
 use crate::rows::{self, ExchangeState, read_definition};
 use crate::tables::{DefinitionKind, Key, Rows, Table};
 use crate::valuation::Prices;
@@ -85,7 +84,7 @@ impl<R: Rows> Asked<'_, R> {
         let Some(mut behind) = self.behind(sequence, &progress, &end)? else {
             return Ok(false);
         };
-        let by_area = grouping.has(Dimension::Area) || !self.scope.areas().are_all();
+        let by_area = grouping.by_area() || !self.scope.areas().are_all();
         behind.retain(|home, _| home.by_area == by_area && self.has_home(home));
         self.each_home(sequence, by_area, |home, mut row| {
             if let Some(change) = behind.remove(&home) {

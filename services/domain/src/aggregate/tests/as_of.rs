@@ -31,27 +31,48 @@ fn as_of_every_sequence_is_what_a_ledger_fed_so_far_answers() {
         let events = chance.history();
         let prefixes = folded_one_by_one(&events);
         let whole = prefixes.last().unwrap();
-        let mut asked = 0;
+        let (mut asked, mut compared, mut graded) = (0, 0, 0);
         // Valuations come first: those of today are used, whatever the point.
         for so_far in &prefixes[valuations().len() - 1..] {
             let sequence = entries(so_far) - 1;
             for _ in 0..4 {
-                let question = chance.question();
+                let mut question = chance.question_of_a_point();
+                question.comparison = chance.comparison(&mut question.filters, &question.group_by);
+                question.needs.taking_part.grades = chance.one_in(3);
                 let expected = aggregate(so_far, COUNCIL, &question).unwrap();
                 let answer = aggregate(whole, COUNCIL, &Question { as_of: Some(AsOf::Sequence(sequence)), ..question.clone() }).unwrap();
                 assert_eq!(answer, expected, "AS_OF_SEED={seed}, as of {sequence}: {question:?}");
                 asked += usize::from(!expected.groups.is_empty());
+                graded += usize::from(expected.groups.iter().any(|group| !group.taking_part.grades.is_empty()));
+                compared += usize::from(expected.groups.iter().any(|group| group.earlier.is_some()));
             }
         }
         assert!(asked > events.len(), "most questions have an answer: {asked}");
+        assert!(compared > 20 && graded > 20, "some compare two periods, some tell grades apart: {compared}, {graded}");
     }
 }
 
 #[test]
-fn every_metric_can_be_asked_as_of_a_point() {
-    assert!(metrics::check_as_of(&metrics::ALL.iter().collect::<Vec<_>>()).is_empty());
-    let all = metrics::needs(metrics::ALL);
-    assert!(all.have_as_of() && Needs::default().have_as_of());
+fn metrics_that_cannot_be_asked_as_of_a_point_are_these() {
+    let refused: Vec<_> = metrics::ALL.iter().filter(|metric| !metric.needs.have_as_of()).map(|metric| metric.name).collect();
+    assert_eq!(
+        refused,
+        [
+            "outcome",
+            "outcome_per_pound",
+            "effort_per_outcome",
+            "cost_shift",
+            "amenability",
+            "participation_rate",
+            "equity",
+            "retention",
+            "concentration",
+            "control",
+            "willingness_gap"
+        ]
+    );
+    assert_eq!(metrics::check_as_of(&metrics::ALL.iter().collect::<Vec<_>>()).len(), refused.len());
+    assert!(Needs::default().have_as_of());
 }
 
 fn gift(id: u128, measure: &'static str, side: Side, exchange: &str) -> Event {

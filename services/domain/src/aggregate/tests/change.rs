@@ -42,7 +42,9 @@ impl Replay {
         for (at, event) in events[..replay.window.end].iter().enumerate() {
             match event {
                 Event::Service(id) | Event::Measure(id, ..) => drop(defined.insert(*id)),
-                Event::Valuation(..) => {}
+                Event::Valuation(..) | Event::Area(_) => {}
+                // They have no value.
+                Event::Indicator(..) | Event::Outcome(_) | Event::OutcomeReversal(..) => {}
                 Event::Gift(gift) if !seen.insert(gift.id) => {}
                 Event::Gift(gift) => {
                     let line = Line { gift: gift.clone(), recorded: at, is_live: false, is_matched: false, times: [[0; 2]; 2] };
@@ -134,7 +136,7 @@ fn expected(
 /// A question of values, and what its change is counted from.
 fn question(chance: &mut Chance) -> (Question, Option<ValuationAsked>) {
     let mut question = loop {
-        let question = chance.question();
+        let question = chance.question_of_a_point();
         if question.valuation.is_some() && !question.needs.exchanges {
             break question;
         }

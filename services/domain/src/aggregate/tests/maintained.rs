@@ -3,7 +3,7 @@
 //!
 //! A failure prints its seed; `MAINTAINED_SEED=… cargo test -p tandem-domain maintained` runs that one.
 
-use super::history::{COUNCIL, Event, Gift, Rate, folded, record};
+use super::history::{COUNCIL, Event, Gift, Rate, TEN_DAYS_US, folded, record};
 use super::random::Chance;
 use crate::aggregate::maintained::{Bounds, MAINTAINED_MAX, State, states, step};
 use crate::aggregate::{Question, ValuationAsked, aggregate};
@@ -93,7 +93,7 @@ fn follow(seed: u64, asked: &mut Asked) {
     let mut chance = Chance(seed);
     let place = format!("MAINTAINED_SEED={seed}");
     let events = chance.history();
-    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event)).collect();
+    let records: Vec<_> = events.iter().enumerate().map(|(at, event)| record(at, event, TEN_DAYS_US)).collect();
     let intake: Vec<_> = (0u64..).zip(&records).map(|(at, record)| Intake { record, append_us: u64::MAX, offset: at, index: 0 }).collect();
     let (mut memory, mut taken, mut curing) = (Memory::new(), 0, false);
     while taken < intake.len() || curing {

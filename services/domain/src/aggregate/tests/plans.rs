@@ -1,10 +1,10 @@
 //! Which rows a question is answered from, and how many of them it reads.
 
-use super::history::{COUNCIL, Event, Gift, Rate, folded};
+use super::history::{COUNCIL, Event, FIRST_DAY, Gift, Rate, folded, folded_every};
 use crate::aggregate::source::{Actors, Source, plan};
-use crate::aggregate::{Filters, Question, ValuationAsked, aggregate, ask};
+use crate::aggregate::{AsOf, Filters, Question, ValuationAsked, aggregate, ask};
 use crate::bytes::Corrupt;
-use crate::date::{Date, Span};
+use crate::date::{DAY_US, Date, Span};
 use crate::event::{self, Side};
 use crate::memory::Memory;
 use crate::metrics::{Dimension, Needs};
@@ -71,6 +71,58 @@ fn the_cheapest_exact_rows_are_chosen() {
     let valued = |id: &str| Question { valuation: Some(ValuationAsked { id: id.into(), version: None }), ..question(&[Month], "", "") };
     assert_eq!(planned(&valued("april")).0, Source::Months);
     assert_eq!(planned(&valued("october")).0, Source::Days);
+}
+
+#[test]
+fn whole_recorded_days_and_months_are_read_from_journals() {
+    use Dimension::*;
+    // Recorded every ten days: on 2024-10-04, 14, 24, on 2024-11-03 and so on.
+    let rows = folded(&history()[..40]);
+    let planned = |group_by: &[Dimension], valuation: &str, as_of: AsOf| {
+        let valuation = (!valuation.is_empty()).then(|| ValuationAsked { id: valuation.into(), version: None });
+        let plan = plan(&ask(&rows, COUNCIL, &Question { as_of: Some(as_of), valuation, ..question(group_by, "", "") }).unwrap());
+        assert_eq!(plan.actors, Actors::Lines);
+        plan.quantities
+    };
+    let day = |text: &str| AsOf::Recorded(Date::parse(text).unwrap());
+    assert_eq!(planned(&[Service, Month, Evidence], "", day("2024-10-14")), Source::Days);
+    assert_eq!(planned(&[Service, Day], "october", day("2024-10-15")), Source::Days);
+    assert_eq!(planned(&[Service], "april", AsOf::Sequence(1)), Source::Days);
+    // By area only months are told apart, and the next entry is of the next month.
+    assert_eq!(planned(&[Area, Month], "", day("2024-10-31")), Source::AreaJournal);
+    assert_eq!(planned(&[Area, Month], "", day("2024-10-24")), Source::AreaJournal);
+    assert_eq!(planned(&[Area, Month], "", AsOf::Sequence(2)), Source::AreaJournal);
+    assert_eq!(planned(&[Area, Month], "", day("2024-10-23")), Source::Entries);
+    assert_eq!(planned(&[Area, Day], "", day("2024-10-31")), Source::Entries);
+    // Before the first entry there is nothing to read.
+    assert_eq!(planned(&[Service], "", day("2024-10-03")), Source::Entries);
+    // Several were recorded on that day, and the point lies between them.
+    let rows = folded_every(DAY_US / 3, &history()[..40]);
+    let planned = |sequence| plan(&ask(&rows, COUNCIL, &Question { as_of: Some(AsOf::Sequence(sequence)), ..question(&[], "", "") }).unwrap());
+    assert_eq!([0, 1, 2, 3].map(|sequence| planned(sequence).quantities), [Source::Entries, Source::Entries, Source::Days, Source::Entries]);
+}
+
+#[test]
+fn as_of_a_day_no_entries_are_read_unless_a_span_must_be_priced() {
+    let mut events = history();
+    let span = Span { start: Date::parse("2025-01-01").unwrap(), end: Date::parse("2025-12-31").unwrap() };
+    events.insert(30, gift(100_000, "a", span));
+    let rows = folded(&events);
+    let needs = Needs { cells: true, ..Needs::default() };
+    // Through the 41st event, the 32nd gift.
+    let as_of = Some(AsOf::Recorded(Date(FIRST_DAY + 10 * 40 + 9)));
+    let read = |valuation: Option<&str>, end: &str| {
+        let valuation = valuation.map(|id| ValuationAsked { id: id.into(), version: None });
+        let asked = Question { needs, valuation, as_of, ..question(&[Dimension::Month], "", end) };
+        let counted = Counted { rows: &rows, visited: RefCell::default() };
+        let count = aggregate(&counted, COUNCIL, &asked).unwrap().total.citizen.count;
+        let tables = counted.visited.into_inner().into_keys().filter(|table| !matches!(table, Table::Definition | Table::NameByText));
+        (count, tables.collect::<Vec<_>>())
+    };
+    assert_eq!(read(None, ""), (32, vec![Table::CubeDays]));
+    assert_eq!(read(Some("april"), "2024-12-31"), (31, vec![Table::CubeDays]));
+    // A year in which the rate changes: only entries, and what they stand in, say when in it they began.
+    assert_eq!(read(Some("april"), ""), (32, vec![Table::Entry, Table::CubeDays]));
 }
 
 /// Rows that count how many of each table are visited.

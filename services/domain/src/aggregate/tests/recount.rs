@@ -1,11 +1,13 @@
 //! The same question answered by going over the events themselves, one by one, with no view in between. It shares calendar and result
 //! types with what it checks, and nothing else.
 
-use super::history::{Event, Gift, Rate};
+use super::areas::AreaTable;
+use super::history::{Event, Gift, Rate, Seen};
+use super::recount_outcomes::in_force;
 use crate::aggregate::Question;
 use crate::date::{Date, Grain, Period};
 use crate::event::Side;
-use crate::metrics::{Amount, Dimension, GroupKey, MeasurePartial, Partial, SidePartial};
+use crate::metrics::{Amount, DECILES, DecilePartial, Dimension, GroupKey, MeasurePartial, Needs, Partial, Residents, SidePartial};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A measure as the history defines it.
@@ -22,13 +24,16 @@ pub struct Recount {
     /// Gifts that took effect, in order of effect, and whether they are reversed.
     gifts: Vec<(Gift, bool)>,
     valuations: BTreeMap<(&'static str, i64), Vec<Rate>>,
+    /// Outcomes in force.
+    pub(super) outcomes: Vec<Seen>,
+    areas: AreaTable,
 }
 
 impl Recount {
     pub fn new(events: &[Event]) -> Self {
         let (mut services, mut measures, mut valuations) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (mut defined, mut reversed, mut seen) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        let mut gifts = Vec::new();
+        let (mut gifts, mut areas) = (Vec::new(), AreaTable::default());
         for (at, event) in events.iter().enumerate() {
             match event {
                 Event::Service(id) => drop(services.entry(*id).or_insert(at)),
@@ -38,10 +43,12 @@ impl Recount {
                     measures.entry(*id).or_insert(Measure { side: *side, unit, base, sign });
                 }
                 Event::Valuation(id, version, rates) => drop(valuations.insert((*id, *version), rates.clone())),
+                Event::Area(row) => areas.0.push(row.clone()),
                 Event::Gift(gift) if seen.insert(gift.id) => gifts.push((at, gift.clone())),
                 // The same id with other content never takes effect.
                 Event::Gift(_) => {}
                 Event::Reversal(target) => drop(reversed.insert(*target)),
+                Event::Indicator(..) | Event::Outcome(_) | Event::OutcomeReversal(..) => {}
             }
         }
         // A gift takes effect when it is there and its service and measure are.
@@ -54,10 +61,10 @@ impl Recount {
             gifts.into_iter().filter(|(_, gift)| right(gift)).filter_map(|(at, gift)| Some((effect(at, &gift)?, at, gift))).collect();
         gifts.sort_by_key(|(effect, at, _)| (*effect, *at));
         let gifts = gifts.into_iter().map(|(_, _, gift)| (gift.clone(), reversed.contains(&gift.id))).collect();
-        Self { measures, gifts, valuations }
+        Self { measures, gifts, valuations, outcomes: in_force(events), areas }
     }
 
-    fn live(&self) -> impl Iterator<Item = &Gift> {
+    pub(super) fn live(&self) -> impl Iterator<Item = &Gift> {
         self.gifts.iter().filter(|(_, reversed)| !reversed).map(|(gift, _)| gift)
     }
 
@@ -73,14 +80,36 @@ impl Recount {
         for gift in self.live().filter(|gift| self.is_in_scope(question, gift)) {
             let matched = self.is_two_sided(&gift.exchange);
             let place = (gift.service, gift.area, smallest(gift.occurred.start, gift.occurred.end, Grain::Day), Some(gift));
-            self.at(question, place, &mut rows, |row| self.add_gift(question, row, gift, matched, prices.as_ref()));
+            let within = Question { needs: Needs { cells: true, participants: false, ..question.needs }, ..question.clone() };
+            self.at(question, place, &mut rows, |row| {
+                self.add_gift(question, row, gift, matched, prices.as_ref());
+                if let Some(decile) = self.areas.counted_decile(question, gift.area).filter(|_| question.needs.deciles) {
+                    self.add_gift(&within, row.deciles.entry(decile).or_default(), gift, matched, prices.as_ref());
+                }
+            });
         }
         if question.needs.exchanges {
             self.exchanges(question, prices.as_ref(), &mut rows);
         }
-        let keyed = |(keys, row): (Vec<GroupKey>, Row)| (keys.clone(), Partial { keys, ..row.finish() });
+        if question.needs.outcomes {
+            self.add_outcomes(question, &mut rows);
+        }
+        let keyed = |(keys, row): (Vec<GroupKey>, Row)| (keys.clone(), Partial { keys: keys.clone(), ..self.finish(question, Some(&keys), row) });
         let groups = rows.groups.into_iter().filter(|(_, row)| row.has_anything()).map(keyed).collect();
-        (groups, rows.whole.finish())
+        (groups, self.finish(question, None, rows.whole))
+    }
+
+    fn finish(&self, question: &Question, keys: Option<&[GroupKey]>, mut row: Row) -> Partial {
+        let mut of_decile = |decile: u8| {
+            let Partial { citizen, state, measures, .. } = row.deciles.remove(&decile).unwrap_or_default().finish();
+            DecilePartial { decile, citizen, state, measures, residents: self.residents(question, keys, Some(decile)) }
+        };
+        let deciles = if question.needs.deciles { (1..=DECILES).map(&mut of_decile).collect() } else { Vec::new() };
+        Partial { deciles, residents: self.residents(question, keys, None), ..row.finish() }
+    }
+
+    fn residents(&self, question: &Question, keys: Option<&[GroupKey]>, decile: Option<u8>) -> Residents {
+        if question.needs.residents { self.areas.residents(question, keys, decile) } else { Residents::default() }
     }
 
     pub(super) fn is_in_scope(&self, question: &Question, gift: &Gift) -> bool {
@@ -106,7 +135,7 @@ impl Recount {
     }
 
     /// Adds to the group in which something counts, and to the whole scope.
-    fn at(&self, question: &Question, place: (&str, &str, Period, Option<&Gift>), rows: &mut Rows, add: impl Fn(&mut Row)) {
+    pub(super) fn at(&self, question: &Question, place: (&str, &str, Period, Option<&Gift>), rows: &mut Rows, add: impl Fn(&mut Row)) {
         let (service, area, unit, gift) = place;
         let (first, last) = (unit.span().start, unit.span().end);
         let start = question.filters.start.unwrap_or(Date(-1_000_000));
@@ -115,7 +144,8 @@ impl Recount {
             return;
         }
         let overlaps = first < start || last > end;
-        let mut keys: Vec<GroupKey> = question.group_by.iter().map(|dimension| self.key(*dimension, service, area, unit, gift, overlaps)).collect();
+        let mut keys: Vec<GroupKey> =
+            question.group_by.iter().map(|dimension| self.key(question, *dimension, service, area, unit, gift, overlaps)).collect();
         if overlaps && question.group_by.iter().all(|dimension| dimension.grain().is_none()) {
             let dimension = [Dimension::Day, Dimension::Month, Dimension::Quarter, Dimension::Year, Dimension::Year][unit.grain as usize];
             keys.push(GroupKey { dimension, value: unit.to_string(), coarser: false, overlaps });
@@ -126,7 +156,17 @@ impl Recount {
         }
     }
 
-    fn key(&self, dimension: Dimension, service: &str, area: &str, unit: Period, gift: Option<&Gift>, overlaps: bool) -> GroupKey {
+    #[allow(clippy::too_many_arguments, reason = "a place has that many sides")]
+    fn key(
+        &self,
+        question: &Question,
+        dimension: Dimension,
+        service: &str,
+        area: &str,
+        unit: Period,
+        gift: Option<&Gift>,
+        overlaps: bool,
+    ) -> GroupKey {
         let grades = ["", "SELF_REPORTED", "PEER_CONFIRMED", "PROFESSIONAL", "SENSOR", "ASSUMED"];
         let of_gift = |text: fn(&Self, &Gift) -> String| gift.map(|gift| text(self, gift)).unwrap_or_default();
         if let Some(grain) = dimension.grain() {
@@ -138,6 +178,7 @@ impl Recount {
             Dimension::Council => super::history::COUNCIL.to_owned(),
             Dimension::Service => service.to_owned(),
             Dimension::Area => area.to_owned(),
+            Dimension::Decile | Dimension::ParentArea => self.areas.key(question, dimension, area),
             Dimension::Measure => of_gift(|recount, gift| recount.measures[gift.measure].base.to_owned()),
             Dimension::Side => of_gift(|_, gift| if gift.side == Side::Citizen { "CITIZEN".to_owned() } else { "STATE".to_owned() }),
             _ => gift.map(|gift| grades[gift.evidence as usize].to_owned()).unwrap_or_default(),
@@ -285,30 +326,31 @@ pub fn denominator(rates: &[Rate]) -> i64 {
     (1..).find(|candidate| rates.iter().all(|rate| candidate % rate.per_quantity == 0)).expect("a common multiple")
 }
 
-fn smallest(start: Date, end: Date, least: Grain) -> Period {
+pub(super) fn smallest(start: Date, end: Date, least: Grain) -> Period {
     let grains = [Grain::Day, Grain::Month, Grain::Quarter, Grain::Year, Grain::Ever];
     let of = |grain: Grain| Period::of(start, grain);
     grains.into_iter().filter(|grain| *grain >= least).map(of).find(|unit| unit.span().start <= start && end <= unit.span().end).expect("ever")
 }
 
-struct Rows {
+pub(super) struct Rows {
     groups: BTreeMap<Vec<GroupKey>, Row>,
     whole: Row,
 }
 
 #[derive(Default)]
-struct Row {
-    partial: Partial,
+pub(super) struct Row {
+    pub(super) partial: Partial,
     measures: BTreeMap<&'static str, MeasurePartial>,
     actors: BTreeSet<String>,
     latencies: BTreeMap<u32, u64>,
     unpriced: BTreeSet<String>,
     has_gifts: bool,
+    deciles: BTreeMap<u8, Row>,
 }
 
 impl Row {
     fn has_anything(&self) -> bool {
-        self.has_gifts || self.partial.exchanges.opened > 0 || self.partial.contributions > 0
+        self.has_gifts || self.partial.exchanges.opened > 0 || self.partial.contributions > 0 || self.partial.outcome.count > 0
     }
 
     fn finish(self) -> Partial {

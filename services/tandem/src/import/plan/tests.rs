@@ -49,7 +49,7 @@ evidence = "professional"
 const HEADER: [&str; 6] = ["number", "opened", "closed", "amount", "ward", "who"];
 
 fn choices() -> Choices {
-    Choices { council: None, only: Vec::new(), pseudonyms: Pseudonyms::Public, now_us: NOW_US }
+    Choices { council: None, only: Vec::new(), pseudonyms: Pseudonyms::Public, now_us: NOW_US, areas: None }
 }
 
 fn plan_of(mapping: &str, header: &[&str], tables: Vec<Table>, choices: Choices) -> Result<Plan, String> {

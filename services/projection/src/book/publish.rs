@@ -1,0 +1,214 @@
+//! Checkpoints: one publisher for each book. What it signs always goes on from what was signed before.
+
+use super::checkpoints::Checkpoints;
+use super::stored::Stored;
+use crate::Error;
+use crate::projection::Shared;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use tandem_book::checkpoint::{self, Checkpoint, Trust};
+use tandem_book::key::SigningKey;
+use tandem_book::nodes::TileNodes;
+use tandem_book::proof;
+use tandem_book::tree::EMPTY_ROOT;
+use tandem_domain::position::partition_of;
+use tandem_domain::tables::Rows;
+
+/// Between two checkpoints of one book, and between two attempts.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often is looked whether a book has grown, and how long a stop may take to be noticed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Between two lines of the log about a book that cannot be published for the same reason.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a book is not published further. What was published before is served on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the checkpoint store failed at {} ({why}): make room or put its permissions right; it is tried again", path.display())]
+    Store { path: PathBuf, why: String },
+    #[error("the checkpoint in {} is not one of this server's key and name ({why}): give the server the --signing-key and --book-name that it had", path.display())]
+    Foreign { path: PathBuf, why: String },
+    #[error(
+        "the book has {size} entries and {published} are published: this is not the data that was published; restore the newest, and do not sign another history"
+    )]
+    Smaller { size: u64, published: u64 },
+    #[error(
+        "the book is not the one of which {published} entries are published ({why}): its history was changed, or two servers publish different ones; find out which is true, and stop the other"
+    )]
+    Forked { published: u64, why: String },
+    #[error("the book cannot be signed: {0}")]
+    Unsignable(tandem_book::Error),
+    #[error("another publisher has published {size} entries meanwhile: it is tried again")]
+    Raced { size: u64 },
+}
+
+/// What is published of a book.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// The signed note, word for word.
+    pub note: Vec<u8>,
+    pub checkpoint: Checkpoint,
+}
+
+/// Signs checkpoints with one key, for each book under its origin `<name>/<council>`, and keeps them in a directory. One for each
+/// projection; several projections of the same log may share the directory: they never publish two histories.
+#[derive(Debug)]
+pub struct Publisher {
+    name: String,
+    key: SigningKey,
+    checkpoints: Checkpoints,
+    /// What was read last, so that a signature is checked once.
+    read: Mutex<FxHashMap<String, Arc<Published>>>,
+    /// Books that are not published further, and why.
+    refused: Mutex<BTreeMap<String, Refused>>,
+}
+
+impl Publisher {
+    /// With a name for all books of this server and a directory for their checkpoints, which is made if it is not there.
+    pub fn new(name: &str, key: &SigningKey, directory: &Path) -> Result<Self, Error> {
+        let failed = |why: String| Error::Publisher { path: directory.into(), why };
+        let key = key.named(name).map_err(|error| failed(error.to_string()))?;
+        let checkpoints = Checkpoints::open(directory).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { name: name.to_owned(), key, checkpoints, read: Mutex::default(), refused: Mutex::default() })
+    }
+
+    /// What a council's book is called in its checkpoints.
+    pub(crate) fn origin(&self, council: &str) -> String {
+        format!("{}/{council}", self.name)
+    }
+
+    /// The key of a council's book: the same secret under the origin's name.
+    fn key(&self, council: &str) -> SigningKey {
+        self.key.named(&self.origin(council)).unwrap_or_else(|_| unreachable!("the name and every council make a name"))
+    }
+
+    /// Text of the key that verifies a council's checkpoints.
+    pub(crate) fn verifier_key(&self, council: &str) -> String {
+        self.key(council).verifier().to_string()
+    }
+
+    /// What is published of a book; `None`: nothing yet. Its signature is checked.
+    pub(crate) fn published(&self, council: &str) -> Result<Option<Arc<Published>>, Refused> {
+        let Some(note) = self.checkpoints.read(council)? else {
+            return Ok(None);
+        };
+        if let Some(read) = lock(&self.read).get(council).filter(|read| read.note == note) {
+            return Ok(Some(read.clone()));
+        }
+        let opened = checkpoint::open(&note, &Trust::of(self.key(council).verifier()));
+        let opened = opened.map_err(|error| Refused::Foreign { path: self.checkpoints.path(council), why: error.to_string() })?;
+        let published = Arc::new(Published { note, checkpoint: opened.checkpoint });
+        lock(&self.read).insert(council.to_owned(), published.clone());
+        Ok(Some(published))
+    }
+
+    /// Publishes a book as it is in a snapshot, unless that is published. Gives the size.
+    fn publish<R: Rows<Error = Error>>(&self, rows: &R, council: &str) -> Result<u64, Refused> {
+        let stored = Stored::new(rows, council);
+        let unreadable = |error: Error| Refused::Unsignable(tandem_book::Error::Unreadable { tile: "the tree".into(), why: error.to_string() });
+        let frontier = stored.frontier().map_err(unreadable)?.unwrap_or_default();
+        let (size, root) = (frontier.size(), frontier.root());
+        let last = self.published(council)?;
+        let (published, last_root) = last.as_ref().map_or((0, EMPTY_ROOT), |last| (last.checkpoint.size, last.checkpoint.root));
+        if size < published {
+            return Err(Refused::Smaller { size, published });
+        }
+        let mut nodes = TileNodes::new(&stored, size);
+        let proof = proof::consistency(&mut nodes, published, size).map_err(Refused::Unsignable)?;
+        proof::verify_consistency(published, &last_root, size, &root, &proof)
+            .map_err(|error| Refused::Forked { published, why: error.to_string() })?;
+        if size > published {
+            // Nobody can use a checkpoint of which our own tiles give another root.
+            let found = proof::root(&mut nodes, size).map_err(Refused::Unsignable)?;
+            if found != root {
+                let (what, by) = (format!("the root of the tiles at size {size}"), "the frontier".to_owned());
+                return Err(Refused::Unsignable(tandem_book::Error::Mismatch { what, found, by, expected: root }));
+            }
+            let note = Checkpoint::new(self.origin(council), size, root).sign(&self.key(council)).map_err(Refused::Unsignable)?;
+            self.checkpoints.swap(council, last.map(|_| (published, last_root)), note.to_string().as_bytes())?;
+        }
+        Ok(size)
+    }
+
+    /// Books that are not published further, and why, by council.
+    pub(crate) fn refused(&self) -> Vec<(String, String)> {
+        lock(&self.refused).iter().map(|(council, why)| (council.clone(), why.to_string())).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the thread that publishes what is committed: that is a function of the log, which is durable, so that what a crash takes from
+/// the store is folded again to the same tree.
+pub(crate) fn start(shared: &Arc<Shared>, publisher: &Arc<Publisher>) -> Result<JoinHandle<()>, Error> {
+    let (shared, publisher) = (shared.clone(), publisher.clone());
+    let publishing = Builder::new().name("tandem-publish".into()).spawn(move || {
+        let mut attempts = Attempts::default();
+        while !shared.stopping() {
+            attempts.all(&shared, &publisher);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    });
+    publishing.map_err(|error| Error::Stopped(format!("a thread could not be started: {error}")))
+}
+
+/// When each book was last tried, with the size that was published then, and when its refusal was last told.
+#[derive(Default)]
+struct Attempts(FxHashMap<String, Attempt>);
+
+struct Attempt {
+    at: Instant,
+    size: Option<u64>,
+    told: Option<Instant>,
+}
+
+impl Attempts {
+    /// Tries every book that has grown since, or that was refused, each at most once a second.
+    fn all(&mut self, shared: &Shared, publisher: &Publisher) {
+        let books: Vec<(String, u64)> =
+            shared.progress.borrow().books.iter().map(|(council, own)| (council.clone(), own.book.entries)).filter(|(_, size)| *size > 0).collect();
+        for (council, entries) in books {
+            let is_due = self.0.get(&council).is_none_or(|last| last.size != Some(entries) && last.at.elapsed() >= INTERVAL);
+            if is_due && !shared.stopping() {
+                self.one(shared, publisher, &council);
+            }
+        }
+    }
+
+    fn one(&mut self, shared: &Shared, publisher: &Publisher, council: &str) {
+        let at = Instant::now();
+        let result = publisher.publish(&shared.store.snapshot(), council);
+        let told = self.0.get(council).and_then(|last| last.told);
+        let (size, told) = match result {
+            Ok(size) => {
+                lock(&publisher.refused).remove(council);
+                (Some(size), None)
+            }
+            // Passing: a crash took the newest entries from the store, and they are being folded again; or somebody was quicker.
+            Err(Refused::Smaller { .. }) if is_behind(shared, council) => (None, told),
+            Err(Refused::Raced { .. }) => (None, told),
+            Err(why) => {
+                let is_new = lock(&publisher.refused).insert(council.to_owned(), why.clone()).as_ref() != Some(&why);
+                let tells = is_new || told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+                if tells {
+                    tracing::error!(council, %why, "the book is not published further");
+                }
+                (None, if tells { Some(at) } else { told })
+            }
+        };
+        self.0.insert(council.to_owned(), Attempt { at, size, told });
+    }
+}
+
+/// Whether the log has frames for this book that are not folded yet, or may have.
+fn is_behind(shared: &Shared, council: &str) -> bool {
+    let partition = partition_of(council, shared.source.partitions());
+    let folded = shared.progress.borrow().cursors.get(partition as usize).copied().unwrap_or_default();
+    shared.source.end(partition).map_or(true, |end| folded < (end, 0))
+}

@@ -1,0 +1,72 @@
+//! `tandem audit`: what anybody can find out about a book without believing those who keep it.
+
+mod books;
+mod check;
+mod history;
+mod http;
+mod pack;
+mod progress;
+mod receipt;
+mod shelf;
+mod source;
+mod state;
+mod trust;
+mod verdict;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use crate::output;
+use clap::Subcommand;
+use std::process::ExitCode;
+use verdict::{BookVerdict, Document, Verdict};
+
+/// Verify books and receipts
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    Verify(verify::Args),
+    Receipt(receipt::Args),
+    Export(pack::Args),
+}
+
+/// Runs one. An error is that something could not be checked: status 2, as 1 says that something is wrong.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let result = tokio::task::spawn_blocking(move || match args.command {
+        Command::Verify(args) => verify::run(&args),
+        Command::Receipt(args) => receipt::run(&args),
+        Command::Export(args) => pack::run(&args),
+    });
+    match result.await? {
+        Ok(verdict) => Ok(verdict.into()),
+        Err(error) if output::is_broken_pipe(&error) => Err(error),
+        Err(error) => {
+            eprintln!("tandem: could not check: {}", format!("{error:#}").replace('\n', " "));
+            Ok(Verdict::Unchecked.into())
+        }
+    }
+}
+
+/// Prints what became of some books.
+fn print(books: &[BookVerdict], json: bool) -> anyhow::Result<()> {
+    if json {
+        let document = Document { verdict: Verdict::of(books.iter().map(|book| book.verdict)), books };
+        return Ok(output::print(&(serde_json::to_string_pretty(&document)? + "\n"))?);
+    }
+    books.iter().try_for_each(|book| say(book.verdict, false, &book.line()))
+}
+
+/// A verdict is an answer, so it goes to standard output; that there is none is an error.
+fn say(verdict: Verdict, json: bool, line: &str) -> anyhow::Result<()> {
+    if verdict == Verdict::Unchecked && !json {
+        eprintln!("tandem: {line}");
+        return Ok(());
+    }
+    Ok(output::print(&format!("{line}\n"))?)
+}
