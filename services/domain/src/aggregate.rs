@@ -29,6 +29,7 @@ mod exchanges;
 mod finish;
 mod group;
 mod live;
+pub mod maintained;
 mod measures;
 mod outcomes;
 mod participants;

@@ -32,12 +32,18 @@
 //! | Fulfilment | source 4 ‖ event id 16 | Cell |
 //! | Outcome | indicator 4 ‖ service 4 ‖ area 4 ‖ first day 4 ‖ last day 4 ‖ source 4 | observations |
 //! | Views | – | fold version, entries folded, counters, cure queue |
+//! | MaintainedWorth | valuation 8 ‖ exchange id | what the exchange is worth, or what has no price |
+//! | MaintainedSums | valuation 8 ‖ 0 ‖ service 4 ‖ period 5, and valuation 8 ‖ 1 ‖ service 4 ‖ period 5 ‖ area 4 | sums over exchanges by home |
+//! | MaintainedProgress | valuation 8 | how far both are |
 //! | Cursor | partition 4 (no council) | next offset, next index, hash of the last frame |
 //! | Meta | – (no council) | format version, fold version, log id, partitions |
 //!
 //! A Cell is five signed varints: quantity, count, matched quantity, matched count, and how many entries have an actor. What of them a
 //! table does not count is 0. A sheet is many cells in one row, see [`crate::sheet`]. In the cube and among homes, periods are months or
 //! larger, but for CubeDays, which has days too.
+//!
+//! The fold does not write the three tables of maintained valuations: they follow the views in the background, see
+//! [`crate::aggregate::maintained`]. A valuation is named there by the sequence of its definition.
 //!
 //! Tags that had a meaning once and have none now: 0x0d to 0x12 (the cube and the homes with a row for each cell) and 0x15 (actors' totals).
 
@@ -92,6 +98,12 @@ pub enum Table {
     Views = 0x1b,
     /// Cube by area and exact span, of spans longer than a day.
     SpanCell = 0x1c,
+    /// What exchanges are worth by a maintained valuation.
+    MaintainedWorth = 0x1e,
+    /// Sums of that by home.
+    MaintainedSums = 0x1f,
+    /// How far a maintained valuation is.
+    MaintainedProgress = 0x20,
     /// The tree's hashes.
     Tile = 0x21,
     /// How far the tree is.
@@ -114,7 +126,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::Book,
         Self::Entry,
         Self::Bundle,
@@ -136,6 +148,9 @@ impl Table {
         Self::Meta,
         Self::Views,
         Self::SpanCell,
+        Self::MaintainedWorth,
+        Self::MaintainedSums,
+        Self::MaintainedProgress,
         Self::Tile,
         Self::Frontier,
         Self::Tail,
@@ -156,6 +171,11 @@ impl Table {
             Participants => Some(Merge::Bitmap),
             _ => None,
         }
+    }
+
+    /// Tables that follow the views in the background: how far they are depends on time, and no answer depends on that.
+    pub fn is_maintained(self) -> bool {
+        matches!(self, Self::MaintainedWorth | Self::MaintainedSums | Self::MaintainedProgress)
     }
 
     /// Tables that a rebuild of the views keeps: the archive, and what cannot be had from it.

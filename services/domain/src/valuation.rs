@@ -27,6 +27,8 @@ pub struct Prices {
     pub used: ValuationUsed,
     /// D: amounts are in units of 1 ÷ D of the minor unit.
     pub denominator: u64,
+    /// Whether its version is marked as maintained.
+    pub is_maintained: bool,
     by_measure: Vec<Worth>,
 }
 
@@ -80,7 +82,7 @@ impl Prices {
         let denominator = valuation.rates.iter().fold(1, |lcm, rate| least_common_multiple(lcm, rate.per_quantity).unwrap_or(lcm));
         let used = ValuationUsed { id: valuation.id.into(), version: valuation.version, currency: valuation.currency.into() };
         let by_measure = measures.into_iter().map(|measure| worth(valuation, denominator, measure)).collect();
-        Self { used, denominator, by_measure }
+        Self { used, denominator, is_maintained: valuation.maintained, by_measure }
     }
 
     /// What a unit of the `measure`-th measure is worth on a day; `None`: it has no price.

@@ -9,12 +9,15 @@
 //! What a commit holds — entries, their tree, views and how far each partition is — is one RocksDB write batch, so that a crash leaves no half. The
 //! batch is not synced: what a lost one held is folded again from the log, which is why the log is trimmed only below what was synced.
 //!
+//! Maintained valuations follow the views on a thread of their own, in commits of their own.
+//!
 //! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
 //! [`dump`] lists every row as it logically is.
 
 mod book;
 mod error;
 mod known;
+mod maintain;
 mod metrics;
 mod options;
 mod progress;
@@ -33,4 +36,4 @@ pub use progress::Health;
 pub use projection::Projection;
 pub use rebuild::{Rebuilt, rebuild};
 pub use server::ProjectionServer;
-pub use store::dump::dump;
+pub use store::dump::{dump, dump_maintained};

@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::progress::{Council, Progress};
 use crate::store::Store;
 use crate::tail::{self, source::Source};
-use crate::{Error, Health, Known, Options, book, rebuild};
+use crate::{Error, Health, Known, Options, book, maintain, rebuild};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,9 +111,10 @@ impl Projection {
         let handles = tail::start(&shared)?;
         // From here on, whatever fails stops the threads that run.
         let threads = Arc::new(Threads { handles: Mutex::new(handles), shared: Some(shared.clone()) });
+        let keep = |handle| threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        keep(maintain::start(&shared)?);
         if let Some(publisher) = &shared.options.publisher {
-            let publishing = book::publish::start(&shared, publisher)?;
-            threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(publishing);
+            keep(book::publish::start(&shared, publisher)?);
         }
         Ok(Self { threads, shared })
     }

@@ -73,7 +73,7 @@ fn refold_council(store: &Store, council: &str, rebuilt: &mut Rebuilt, go_on: &m
         if folded.taken == 0 && !folded.cures_pending && folded.views.folded < folded.book.entries {
             return Err(Error::Stopped(format!("the fold leaves entries of {council} in its archive")));
         }
-        store.commit(store.stamped(batch))?;
+        store.commit(batch.finish())?;
         rebuilt.entries += folded.taken as u64;
         if !go_on(*rebuilt) {
             return Ok(false);
@@ -110,7 +110,7 @@ mod tests {
         // Records that cannot be read are entries too.
         let intake: Vec<_> = (0..9u32).map(|index| Intake { record: b"?", append_us: 5, offset: 0, index }).collect();
         fold(&store, COUNCIL, 0, &intake, 1, &mut batch).unwrap();
-        store.commit(store.stamped(batch)).unwrap();
+        store.commit(batch.finish()).unwrap();
         drop(store);
         let expected = rows(path);
 
@@ -119,7 +119,7 @@ mod tests {
         batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &Meta { fold_version: FOLD_VERSION + 1, ..meta }.encode());
         batch.put(Table::Views, Key::of(Table::Views, COUNCIL).as_slice(), b"of another version");
         batch.put(Table::Verdict, Key::of(Table::Verdict, COUNCIL).as_slice(), b"of another version");
-        store.commit(store.stamped(batch)).unwrap();
+        store.commit(batch.finish()).unwrap();
         assert!(drop_stale_views(&store).unwrap());
         assert!(!drop_stale_views(&store).unwrap());
         assert_eq!(refold_all(&store, &mut |_| true).unwrap(), Rebuilt { councils: 1, entries: 9 });

@@ -11,7 +11,7 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tandem_domain::metrics::{Answer, Metric, Mismatch, Money, Partial};
-use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, QueryValueResponse, ValuationRef, ValueRow};
+use tandem_proto::v1::{CouncilAsOf, CouncilReflected, Dimension, GroupKey, MaintainedValuation, QueryValueResponse, ValuationRef, ValueRow};
 use tandem_wire::partial::{from_response, to_definition, to_indicator, to_value};
 use tandem_wire::status::Failure;
 use tonic::Status;
@@ -21,6 +21,7 @@ pub(crate) struct OfCouncil {
     answer: Answer,
     reflects: CouncilReflected,
     as_of: Option<CouncilAsOf>,
+    maintained: Option<MaintainedValuation>,
     pub change: Option<Changed>,
 }
 
@@ -29,6 +30,7 @@ pub(crate) struct Whole {
     answer: Answer,
     reflects: Vec<CouncilReflected>,
     as_of: Vec<CouncilAsOf>,
+    maintained: Vec<MaintainedValuation>,
 }
 
 impl Whole {
@@ -41,7 +43,7 @@ impl Whole {
     pub fn of_groups(count: usize) -> Self {
         let (groups, total, area_vintages, residents) = (vec![Partial::default(); count], Partial::default(), Vec::new(), Vec::new());
         let answer = Answer { groups, total, valuation: None, denominator: 1, area_vintages, residents };
-        Self { answer, reflects: Vec::new(), as_of: Vec::new() }
+        Self { answer, reflects: Vec::new(), as_of: Vec::new(), maintained: Vec::new() }
     }
 }
 
@@ -80,6 +82,7 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         next_page_token,
         as_of: whole.as_of.clone(),
         change,
+        maintained: whole.maintained.clone(),
         area_vintages: answer.area_vintages.clone(),
         indicator: answer.total.outcome.indicator.clone().map(to_indicator),
     })
@@ -91,6 +94,7 @@ async fn whole<T: Transport>(front: &Front<T>, question: &Question, deadline: De
     same_valuation(&councils)?;
     let mut change = Changed::add(&mut councils)?;
     let as_of = councils.iter_mut().filter_map(|council| council.as_of.take()).collect();
+    let maintained = councils.iter_mut().filter_map(|council| council.maintained.take()).collect();
     let (answers, reflects): (Vec<_>, Vec<_>) = councils.into_iter().map(|council| (council.answer, council.reflects)).unzip();
     let nothing = || Failure::Internal("a question without councils passed its check".into());
     let mut answer = add(answers, Answer::merge)?.ok_or_else(nothing)?;
@@ -102,7 +106,7 @@ async fn whole<T: Transport>(front: &Front<T>, question: &Question, deadline: De
     }
     answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
-    Ok((Whole { answer, reflects, as_of }, change))
+    Ok((Whole { answer, reflects, as_of, maintained }, change))
 }
 
 /// Asks for every council, several at the same time; answers stand in the order of the councils.
@@ -112,7 +116,7 @@ async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: 
         let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
         let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
         let change = answer.change.take().map(|change| Changed::of_council(*change)).transpose()?;
-        Ok(OfCouncil { as_of: answer.as_of.take(), answer: from_response(answer)?, reflects, change })
+        Ok(OfCouncil { as_of: answer.as_of.take(), maintained: answer.maintained.take(), answer: from_response(answer)?, reflects, change })
     };
     iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
 }

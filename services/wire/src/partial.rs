@@ -43,6 +43,7 @@ pub fn to_response(answer: Answer, reflects: Option<v1::CouncilReflected>) -> in
         reflects,
         as_of: None,
         change: None,
+        maintained: None,
         area_vintages: answer.area_vintages,
         residents: answer.residents.into_iter().map(to_residents).collect(),
     }

@@ -10,6 +10,7 @@ mod crash;
 mod data_sets;
 mod fold;
 mod foreign;
+mod maintained;
 mod outcomes;
 mod reads;
 mod stop;

@@ -27,18 +27,18 @@ const PAGED_BATCH: usize = if cfg!(test) { 1 } else { 64 };
 
 /// What exchanges of one group add up to.
 #[derive(Default)]
-struct Sum {
-    partial: ExchangePartial,
+pub(super) struct Sum {
+    pub partial: ExchangePartial,
     latencies: BTreeMap<u32, u64>,
     /// Places of base measures.
-    unpriced: BTreeSet<usize>,
+    pub unpriced: BTreeSet<usize>,
 }
 
 /// What every group's exchanges add up to.
 pub(super) type ByGroup = FxHashMap<Group, ExchangePartial>;
 
 /// By group; the whole scope has none.
-type Sums = FxHashMap<Option<Group>, Sum>;
+pub(super) type Sums = FxHashMap<Option<Group>, Sum>;
 
 impl<R: Rows> Asked<'_, R> {
     /// What exchanges add up to by group, and in the whole scope.
@@ -46,7 +46,10 @@ impl<R: Rows> Asked<'_, R> {
         let mut sums = Sums::default();
         self.count_homes(grouping, &mut sums)?;
         if let Some(prices) = self.prices.as_ref().filter(|_| self.question.needs.exchange_values) {
-            self.value_exchanges(grouping, prices, &mut sums)?;
+            let is_done = self.value_from_sums(grouping, prices, &mut sums)?;
+            if !is_done {
+                self.value_exchanges(grouping, prices, &mut sums)?;
+            }
         }
         let whole = sums.remove(&None).map(|sum| self.partial(sum)).unwrap_or_default();
         let groups = sums.into_iter().filter_map(|(group, sum)| Some((group?, self.partial(sum)))).filter(|(_, partial)| partial.opened > 0);
@@ -60,7 +63,13 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// Applies a change to the home's group and, if it is within the period, to the whole scope.
-    fn at_home<E>(&self, grouping: &Grouping, sums: &mut Sums, home: Home, mut change: impl FnMut(&mut Sum) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn at_home<E>(
+        &self,
+        grouping: &Grouping,
+        sums: &mut Sums,
+        home: Home,
+        mut change: impl FnMut(&mut Sum) -> Result<(), E>,
+    ) -> Result<(), E> {
         let fit = self.scope.fit(home.period);
         // Side, measure and evidence are never asked of homes.
         let place = Place { service: home.service, base: 0, side: Side::Citizen, area: home.area, evidence: Evidence::Assumed, unit: home.period };
@@ -113,7 +122,7 @@ impl<R: Rows> Asked<'_, R> {
         })
     }
 
-    fn is_old_enough(&self, first_day: Date) -> bool {
+    pub(super) fn is_old_enough(&self, first_day: Date) -> bool {
         let days = self.question.one_sided_older_than_days;
         days == 0 || self.question.today.is_some_and(|today| i64::from(today.0) - i64::from(first_day.0) >= i64::from(days))
     }
@@ -143,7 +152,7 @@ impl<R: Rows> Asked<'_, R> {
             }
             for (id, exchange) in &paged {
                 let worth = self.worth(prices, id, exchange)?;
-                self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, exchange, &worth)).map_err(|_| Error::Overflow)?;
+                self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, exchange, &worth))?;
             }
         }
         Ok(())
@@ -160,7 +169,7 @@ impl<R: Rows> Asked<'_, R> {
             None if exchange.pages > 0 => return Ok(Some(Exchange { postings: read_postings(rest).map_err(corrupt)?, ..exchange })),
             None => self.worth_of_postings(prices, postings(rest))?,
         };
-        self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, &exchange, &worth)).map_err(|_| Error::Overflow)?;
+        self.at_home(grouping, sums, exchange.home, |sum| self.add_worth(sum, &exchange, &worth))?;
         Ok(None)
     }
 
@@ -170,19 +179,25 @@ impl<R: Rows> Asked<'_, R> {
         in_scope && exchange.state() != ExchangeState::Empty
     }
 
-    fn add_worth(&self, sum: &mut Sum, exchange: &Exchange, worth: &Worth) -> Result<(), Overflow> {
-        if !worth.unpriced.is_empty() {
-            sum.unpriced.extend(&worth.unpriced);
-            return Ok(());
+    fn add_worth(&self, sum: &mut Sum, exchange: &Exchange, worth: &Worth) -> Result<(), Error<R::Error>> {
+        for number in &worth.unpriced {
+            sum.unpriced.insert(self.base(*number).map_err(corrupt)?);
         }
+        if worth.unpriced.is_empty() { self.add_priced(sum, exchange, worth).map_err(|Overflow| Error::Overflow) } else { Ok(()) }
+    }
+
+    /// The place of the base of a measure by its number.
+    pub(super) fn base(&self, number: u32) -> Result<usize, Corrupt> {
+        self.measures.place(number).map(|place| self.measures.get(place).base)
+    }
+
+    fn add_priced(&self, sum: &mut Sum, exchange: &Exchange, worth: &Worth) -> Result<(), Overflow> {
         let add = |to: &mut Amount, amount: Amount| to.plus(amount).map(|sum| *to = sum).ok_or(Overflow);
         let partial = &mut sum.partial;
         partial.priced += 1;
-        // A side that its contra measures make negative has given nothing to return.
-        let [c, g] = [worth.citizen, worth.state].map(not_negative);
-        let less = c.zip(g, |c, g| c.min(g).checked_mul(2)).ok_or(Overflow)?;
+        let (less, both) = reciprocal(worth.citizen, worth.state)?;
         add(&mut partial.reciprocal, less)?;
-        add(&mut partial.both_sides, c.plus(g).ok_or(Overflow)?)?;
+        add(&mut partial.both_sides, both)?;
         if !exchange.first_day().is_some_and(|day| self.is_old_enough(day)) {
             return Ok(());
         }
@@ -201,7 +216,7 @@ impl<R: Rows> Asked<'_, R> {
     }
 
     /// What both sides of an exchange are worth. Where prices are the same on all days its accounts say it, else its postings.
-    fn worth(&self, prices: &Prices, id: &[u8], exchange: &Exchange) -> Result<Worth, Error<R::Error>> {
+    pub(super) fn worth(&self, prices: &Prices, id: &[u8], exchange: &Exchange) -> Result<Worth, Error<R::Error>> {
         if let Some(worth) = self.worth_of_accounts(prices, exchange)? {
             return Ok(worth);
         }
@@ -219,7 +234,7 @@ impl<R: Rows> Asked<'_, R> {
             }
             // An account is at most 65,536 × 10^15.
             let quantity = i128::try_from(account.quantity).map_err(|_| corrupt(Corrupt("Exchange")))?;
-            self.add(&mut worth, at, quantity, prices.on(at, Date(0))).map_err(|_| Error::Overflow)?;
+            self.add(&mut worth, account.measure, at, quantity, prices.on(at, Date(0))).map_err(|_| Error::Overflow)?;
         }
         Ok(Some(worth))
     }
@@ -233,15 +248,15 @@ impl<R: Rows> Asked<'_, R> {
             }
             let at = self.measures.place(posting.measure).map_err(corrupt)?;
             let rate = prices.on(at, posting.occurred.start);
-            self.add(&mut worth, at, posting.quantity.into(), rate).map_err(|_| Error::Overflow)?;
+            self.add(&mut worth, posting.measure, at, posting.quantity.into(), rate).map_err(|_| Error::Overflow)?;
         }
         Ok(worth)
     }
 
-    fn add(&self, worth: &mut Worth, at: usize, quantity: i128, rate: Option<Amount>) -> Result<(), Overflow> {
+    fn add(&self, worth: &mut Worth, number: u32, at: usize, quantity: i128, rate: Option<Amount>) -> Result<(), Overflow> {
         let measure = self.measures.get(at);
         let Some(rate) = rate else {
-            worth.unpriced.insert(measure.base);
+            worth.unpriced.insert(number);
             return Ok(());
         };
         let side = if measure.side == Side::Citizen { &mut worth.citizen } else { &mut worth.state };
@@ -269,11 +284,18 @@ impl<R: Rows> Asked<'_, R> {
 
 /// What the two sides of one exchange are worth.
 #[derive(Default)]
-struct Worth {
-    citizen: Amount,
-    state: Amount,
-    /// Places of base measures of which a live posting has no price.
-    unpriced: BTreeSet<usize>,
+pub(super) struct Worth {
+    pub citizen: Amount,
+    pub state: Amount,
+    /// Numbers of measures, as recorded, of which a live posting has no price.
+    pub unpriced: BTreeSet<u32>,
+}
+
+/// 2 × min(c, g) and c + g. A side that its contra measures make negative has given nothing to return.
+pub(super) fn reciprocal(citizen: Amount, state: Amount) -> Result<(Amount, Amount), Overflow> {
+    let [c, g] = [citizen, state].map(not_negative);
+    let less = c.zip(g, |c, g| c.min(g).checked_mul(2)).ok_or(Overflow)?;
+    Ok((less, c.plus(g).ok_or(Overflow)?))
 }
 
 fn not_negative(amount: Amount) -> Amount {

@@ -6,6 +6,7 @@ mod change;
 mod compared;
 mod history;
 mod joined;
+mod maintained;
 mod many_areas;
 mod plans;
 mod random;

@@ -153,7 +153,7 @@ fn catch_up(store: &Store, council: &str, entries: u64) -> Result<(), Error> {
         if size == entries {
             batch.put(Table::Frontier, Key::of(Table::Frontier, council).as_slice(), &tree.growth.frontier().to_bytes());
         }
-        store.commit(store.stamped(batch))?;
+        store.commit(batch.finish())?;
         if size == entries {
             return store.sync();
         }
@@ -224,7 +224,7 @@ mod tests {
         if let Some(trees) = trees {
             trees.grow(&store, &[grown], &mut batch).unwrap();
         }
-        store.commit(store.stamped(batch)).unwrap();
+        store.commit(batch.finish()).unwrap();
         store
     }
 
@@ -284,7 +284,7 @@ mod tests {
             let store = store(directory.path(), 700, Some(&mut Trees::default()));
             let mut batch = store.batch();
             damage(&store, &mut batch);
-            store.commit(store.stamped(batch)).unwrap();
+            store.commit(batch.finish()).unwrap();
             let error = check(&store).map_err(|error| error.to_string());
             assert!(
                 error.as_ref().is_err_and(|error| error.contains("damaged") && error.contains(COUNCIL) || error.contains("Tail")),

@@ -4,6 +4,7 @@ use super::view::View;
 use super::{Readable, reflected};
 use std::cell::Cell;
 use std::time::Duration;
+use tandem_domain::aggregate::maintained::{self, State};
 use tandem_domain::aggregate::{self, AsOf, Filters, Question, Start, ValuationAsked};
 use tandem_domain::bytes::Corrupt;
 use tandem_domain::date::Date;
@@ -26,11 +27,24 @@ pub fn aggregate<R: Readable>(view: &View<'_, R>, request: &AggregateRequest) ->
     let timed = Timed { view, reads: Cell::new(0) };
     let start = request.change_from.as_ref().map(start).transpose()?;
     let answered = aggregate::explain(&timed, view.council(), &question, start.as_ref()).map_err(|error| failure(view.council(), error))?;
+    let maintained = match &answered.answer.valuation {
+        Some(used) if question.needs.exchange_values && question.as_of.is_none() => {
+            maintained::state(&timed, view.council(), &used.id, used.version).map_err(|error| failure(view.council(), error))?
+        }
+        _ => None,
+    };
     Ok(AggregateResponse {
+        maintained: maintained.map(|state| to_maintained(view.council(), state)),
         as_of: answered.as_of.map(to_as_of),
         change: answered.change.map(|(change, from)| Box::new(to_change(change, from))),
         ..to_response(answered.answer, Some(reflected(view)?))
     })
+}
+
+fn to_maintained(council: &str, state: State) -> v1::MaintainedValuation {
+    let State { id, version, entries, book_entries, filling, answers } = state;
+    let valuation = Some(v1::ValuationRef { id, version });
+    v1::MaintainedValuation { council: council.into(), valuation, entries, book_entries, exchanges_filled: filling, answers }
 }
 
 /// How long the views may take to reach the end of the book again.

@@ -19,11 +19,6 @@ impl<'a> Batch<'a> {
         Self { families, batch }
     }
 
-    /// The changes without the column families: those cannot go to another thread.
-    pub fn into_changes(self) -> WriteBatch {
-        self.batch
-    }
-
     fn family(&self, table: Table) -> &'a ColumnFamily {
         self.families[Group::of(table) as usize]
     }
@@ -34,10 +29,8 @@ impl<'a> Batch<'a> {
         self.batch.delete_range_cf(family, [table as u8], [table as u8 + 1]);
     }
 
-    pub(super) fn stamped(mut self, key: &[u8], stamp: u64) -> WriteBatch {
-        for family in self.families {
-            self.batch.put_cf(family, key, stamp.to_be_bytes());
-        }
+    /// What is to be committed, without the column families: those cannot go to another thread.
+    pub fn finish(self) -> WriteBatch {
         self.batch
     }
 }

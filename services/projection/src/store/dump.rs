@@ -9,14 +9,21 @@ use tandem_domain::cell::Cell;
 use tandem_domain::sheet::Items;
 use tandem_domain::tables::{Merge, Rows, Table};
 
-/// Visits the rows of the projection in a directory, table by table in the order of [`Table::ALL`], ascending by key, merged. Sums of
-/// nothing and empty sets are left out, and rows of the table Tail are joined to one for each council: whether and where such rows are
-/// depends on where commits fell, and no answer depends on it.
+/// Visits the rows of the projection in a directory, table by table in the order of [`Table::ALL`] but for those of maintained valuations,
+/// ascending by key, merged. Sums of nothing and empty sets are left out, and rows of the table Tail are joined to one for each council:
+/// whether and where such rows are depends on where commits fell, and no answer depends on it.
 ///
 /// The directory may not be in use: what another process has not written yet would be missing.
 pub fn dump(path: &Path, mut visit: impl FnMut(Table, &[u8], &[u8])) -> Result<(), Error> {
     let store = Store::open_read_only(path, &Options::default())?;
-    Table::ALL.into_iter().try_for_each(|table| dump_table(&store, table, &mut visit))
+    Table::ALL.into_iter().filter(|table| !table.is_maintained()).try_for_each(|table| dump_table(&store, table, &mut visit))
+}
+
+/// The same of the tables of maintained valuations, which [`dump`] leaves out: how far they are depends on time. Those of one book are
+/// equal once they have caught up with it.
+pub fn dump_maintained(path: &Path, mut visit: impl FnMut(Table, &[u8], &[u8])) -> Result<(), Error> {
+    let store = Store::open_read_only(path, &Options::default())?;
+    Table::ALL.into_iter().filter(|table| table.is_maintained()).try_for_each(|table| dump_table(&store, table, &mut visit))
 }
 
 fn dump_table<R: Rows>(rows: &R, table: Table, visit: &mut impl FnMut(Table, &[u8], &[u8])) -> Result<(), R::Error> {

@@ -46,11 +46,11 @@ impl Group {
     pub fn of(table: Table) -> Self {
         use Table::*;
         match table {
-            Book | Frontier | Tail | Views | Cursor | Meta => Self::State,
+            Book | Frontier | Tail | Views | Cursor | Meta | MaintainedProgress => Self::State,
             Entry | Bundle | Tile => Self::Archive,
             Index => Self::Index,
             NameByText | NameByNumber | Definition | Suspense | Waiting | Verdict | Outcome => Self::Names,
-            Exchange | ExchangePage => Self::Exchanges,
+            Exchange | ExchangePage | MaintainedWorth | MaintainedSums => Self::Exchanges,
             CubeMonths | CubeDays | CubeAreas | AreaJournal | Homes | HomesByArea => Self::Sheets,
             SpanCell | PledgeCell | Fulfilment => Self::Cells,
             Participants => Self::Participants,

@@ -14,18 +14,18 @@ use crate::{Error, Options};
 use groups::{GROUPS, Group};
 use rocksdb::{ColumnFamily, DB, ErrorKind, FlushOptions, ReadOptions, WriteBatch};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use tandem_domain::tables::{Key, Rows, Sink, Table};
 
 /// The key of the stamp that every commit leaves in every column family. It is no table's tag.
 const STAMP: [u8; 1] = [0xff];
 
-/// An open store. One thread commits, any number read.
+/// An open store. The fold commits, and whoever keeps rows that the fold does not write; any number read.
 pub(crate) struct Store {
     db: DB,
     path: PathBuf,
-    /// Batches stamped since the store was made.
-    commits: AtomicU64,
+    /// Batches committed since the store was made. Whoever commits holds it, so that stamps ascend in the order of commits.
+    commits: Mutex<u64>,
     reads: ReadOptions,
 }
 
@@ -56,8 +56,8 @@ impl Store {
     fn new(db: DB, path: &Path) -> Result<Self, Error> {
         let mut reads = ReadOptions::default();
         reads.set_verify_checksums(true);
-        let store = Self { db, path: path.into(), commits: AtomicU64::new(0), reads };
-        store.commits.store(store.check_stamps()?, Relaxed);
+        let mut store = Self { db, path: path.into(), commits: Mutex::new(0), reads };
+        store.commits = Mutex::new(store.check_stamps()?);
         Ok(store)
     }
 
@@ -106,13 +106,13 @@ impl Store {
     /// Makes all of a batch visible at once. It is durable with the next [`Store::sync`], or when RocksDB flushes by itself; both write
     /// every column family as of one commit. What is lost before is folded again from the log, which is this store's write-ahead log: a
     /// second one here would write everything twice.
-    pub fn commit(&self, batch: WriteBatch) -> Result<(), Error> {
-        Ok(self.db.write_without_wal(batch)?)
-    }
-
-    /// Stamps a batch. Batches are committed in the order in which they were stamped.
-    pub fn stamped(&self, batch: Batch<'_>) -> WriteBatch {
-        batch.stamped(&STAMP, self.commits.fetch_add(1, Relaxed) + 1)
+    pub fn commit(&self, mut batch: WriteBatch) -> Result<(), Error> {
+        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = *commits + 1;
+        GROUPS.iter().for_each(|group| batch.put_cf(self.family(*group), STAMP, stamp.to_be_bytes()));
+        self.db.write_without_wal(batch)?;
+        *commits = stamp;
+        Ok(())
     }
 
     /// Makes everything that was committed durable.
@@ -133,7 +133,7 @@ impl Store {
         let dropped = || Table::ALL.into_iter().filter(|table| !table.is_book());
         dropped().for_each(|table| batch.delete_all(table));
         batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &meta.encode());
-        self.commit(self.stamped(batch))?;
+        self.commit(batch.finish())?;
         self.sync()?;
         // A range's tombstone slows every read of it until the files are compacted.
         for table in dropped() {

@@ -37,7 +37,7 @@ pub(crate) fn make(store: &Store, meta: Meta) -> Result<(), Error> {
     }
     let mut batch: Batch<'_> = store.batch();
     batch.put(Table::Meta, Key::bare(Table::Meta).as_slice(), &meta.encode());
-    store.commit(store.stamped(batch))?;
+    store.commit(batch.finish())?;
     store.sync()
 }
 

@@ -104,7 +104,7 @@ impl<'a> Tail<'a> {
         self.trim.after(committed, self.shared, &self.lanes)?;
         let bytes = self.drop_folded(&advanced);
         let councils = self.remember(folded);
-        self.pending = Some(Pending { batch: batch.into_changes(), grown, councils, bytes });
+        self.pending = Some(Pending { batch: batch.finish(), grown, councils, bytes });
         Ok(())
     }
 
@@ -293,7 +293,7 @@ fn commit(shared: &Shared, trees: &Mutex<Trees>, batch: WriteBatch, grown: &[Gro
     let began = Instant::now();
     let mut batch = shared.store.batch_again(batch);
     trees.lock().unwrap_or_else(PoisonError::into_inner).grow(&shared.store, grown, &mut batch)?;
-    shared.store.commit(shared.store.stamped(batch))?;
+    shared.store.commit(batch.finish())?;
     shared.metrics.committed(began.elapsed());
     Ok(())
 }

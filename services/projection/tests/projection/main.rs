@@ -4,6 +4,7 @@ mod answers;
 mod book;
 mod damage;
 mod history;
+mod maintained;
 mod positions;
 mod publish;
 mod restarts;

@@ -48,7 +48,6 @@ impl<R: Rows> Asked<'_, R> {
             count(sum, exchange, is_old_enough);
             worth.as_ref().map_or(Ok(()), |worth| self.add_worth(sum, exchange, worth))
         })
-        .map_err(|_| Error::Overflow)
     }
 
     fn has_home_in_scope(&self, exchange: &Exchange) -> bool {

@@ -55,7 +55,7 @@ pub enum Event {
     Service(&'static str),
     /// Id, side, unit, contra of.
     Measure(&'static str, Side, &'static str, &'static str),
-    /// Id, version, rates.
+    /// Id, version, rates. All are marked as maintained.
     Valuation(&'static str, i64, Vec<Rate>),
     Area(AreaRow),
     Gift(Gift),
@@ -115,7 +115,7 @@ fn facts(event: &Event) -> Message {
         }
         Event::Valuation(id, version, rates) => {
             let basis = if rates.iter().any(|rate| rate.from.is_empty()) { 2 } else { 1 };
-            let valuation = message().text(1, id).number(2, *version).text(3, id).text(4, "GBP").number(6, basis);
+            let valuation = message().text(1, id).number(2, *version).text(3, id).text(4, "GBP").number(6, basis).number(11, 1);
             let rate = |rate: &Rate| {
                 let amounts = message().text(1, rate.measure).number(2, rate.per_quantity).number(3, rate.central);
                 amounts.number(4, rate.low).number(5, rate.high).text(6, rate.from)
@@ -148,10 +148,10 @@ fn facts(event: &Event) -> Message {
 /// The UTC day on which the first event is recorded.
 pub const FIRST_DAY: i32 = 20_000;
 /// Every event is recorded ten days after the one before, so that journals have many months.
-const TEN_DAYS_US: u64 = 10 * crate::date::DAY_US;
+pub const TEN_DAYS_US: u64 = 10 * crate::date::DAY_US;
 
 /// An encoded record, recorded so long after the one before.
-fn record(at: usize, event: &Event, step_us: u64) -> Vec<u8> {
+pub fn record(at: usize, event: &Event, step_us: u64) -> Vec<u8> {
     let (id, span, person) = match event {
         Event::Gift(gift) => {
             let field = if gift.side == Side::Citizen { 1 } else { 3 };
