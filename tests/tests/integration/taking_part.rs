@@ -165,7 +165,7 @@ async fn bad_questions_are_told_what_to_do() {
         ("retention", &["--by", "month", "--area", "ward:1"], &["scope.areas", "retention cannot be narrowed"]),
         ("retention", &["--by", "month", "--from", "2025-03-02"], &["scope.period_start", "first day of a month", "2025-03-01 is"]),
         ("control", &["--support-indicator", "willing"], &["support_indicator", "willingness_gap"]),
-        ("willingness_gap", &["--support-indicator", "wiling"], &["has not defined the indicator wiling", "nearest name is willing"]),
+        ("willingness_gap", &["--support-indicator", "wiling"], &["has not defined the indicator wiling", "nearest to it are willing"]),
         ("willingness_gap", &["--by", "measure"], &["group_by[0]", "willingness_gap cannot be grouped by measure"]),
         ("concentrated", &[], &["metrics[0]", "nearest name is concentration"]),
     ];

@@ -2,11 +2,11 @@
 //! [`tandem_domain::aggregate::maintained`].
 //!
 //! It is never in the way of the fold: it works on snapshots, in short steps, and rests after each pass as long as the pass took, so that it
-//! takes half of one processor at most. A step's rows and its position are one batch. What a crash loses of it is done again.
+//! takes half of one processor at most; while the fold is behind the log it rests nine times as long. A step's rows and its position are one batch. What a crash loses of it is done again.
 
 use crate::progress::Council;
 use crate::projection::Shared;
-use crate::{Error, Health};
+use crate::{Error, Health, tail};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,6 +18,8 @@ use tandem_domain::aggregate::{self, maintained};
 const BOUNDS: maintained::Bounds = maintained::Bounds { entries: 8_192, exchanges: 4_096 };
 /// The shortest and the longest rest between two passes. A new valuation or entry is noticed, and a stop too, within the longest.
 const REST: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+/// Frames that the fold may be behind before it needs the processors more than valuations do, and the longest rest then.
+const BEHIND: (u64, Duration) = (64, Duration::from_millis(500));
 
 /// Starts the thread.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Error> {
@@ -47,7 +49,9 @@ fn run(shared: &Shared) {
             shared.set_health(Health::Failed(error.to_string()));
             shared.stopping.store(true, Relaxed);
         }
-        std::thread::sleep(began.elapsed().clamp(REST.0, REST.1));
+        let took = began.elapsed();
+        let rest = if tail::lag_frames(shared) > BEHIND.0 { (9 * took).clamp(REST.0, BEHIND.1) } else { took.clamp(REST.0, REST.1) };
+        std::thread::sleep(rest);
     }
 }
 
