@@ -19,7 +19,7 @@ const BOUNDS: maintained::Bounds = maintained::Bounds { entries: 8_192, exchange
 /// The shortest and the longest rest between two passes. A new valuation or entry is noticed, and a stop too, within the longest.
 const REST: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 /// Frames that the fold may be behind before it needs the processors more than valuations do, and the longest rest then.
-const BEHIND: (u64, Duration) = (64, Duration::from_millis(500));
+const BEHIND: (u64, Duration) = (2, Duration::from_millis(500));
 
 /// Starts the thread.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, Error> {
