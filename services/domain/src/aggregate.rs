@@ -52,7 +52,7 @@ use areas::Areas;
 use as_of::Point;
 use measures::Measures;
 use scope::Scope;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub use as_of::AsOf;
 pub use change::{Answered, Start, explain};
@@ -236,7 +236,7 @@ struct Asked<'a, R> {
     indicator: Option<IndicatorUsed>,
     /// What counts; `None`: what the views hold.
     point: Option<Point>,
-    areas: Rc<Areas>,
+    areas: Arc<Areas>,
 }
 
 /// Answers a question for one council from one snapshot of its rows.
@@ -264,7 +264,7 @@ fn ask_at<'a, R: Rows>(rows: &'a R, council: &'a str, question: &'a Question, po
     let prices = question.valuation.as_ref().map(|asked| prices(rows, council, asked, &measures)).transpose()?;
     let named = question.indicator.as_ref().filter(|_| question.needs.outcomes);
     let indicator = named.map(|id| outcomes::indicator(rows, council, id)).transpose()?;
-    let areas = Rc::new(Areas::load(rows, council, question)?);
+    let areas = Arc::new(Areas::load(rows, council, question)?);
     Ok(Asked { rows, council, question, measures, scope, prices, indicator, point, areas })
 }
 

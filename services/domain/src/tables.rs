@@ -306,9 +306,9 @@ impl Key {
 }
 
 /// Reads what is stored: committed rows, merged. Implemented by the projection's store and, for tests, by a map in memory.
-pub trait Rows {
+pub trait Rows: Sync {
     /// Why a read failed.
-    type Error: From<crate::bytes::Corrupt>;
+    type Error: From<crate::bytes::Corrupt> + Send;
 
     /// One row.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
@@ -320,6 +320,21 @@ pub trait Rows {
 
     /// Visits rows whose key begins with `prefix`, from `from` on (which begins with `prefix`), until `visit` says false.
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Self::Error>;
+
+    /// Keys that begin with `prefix` and cut what does so into stretches of about the same size, ascending: a long scan may be divided
+    /// there. None where there is little, or where nobody knows.
+    fn cuts(&self, _table: Table, _prefix: &[u8]) -> Result<Vec<Vec<u8>>, Self::Error> {
+        Ok(Vec::new())
+    }
+
+    /// Does independent pieces of work that read these rows, numbered from 0: at the same time where there are threads for it, else one
+    /// after the other. What they give, in order.
+    fn side_by_side<T: Send>(&self, pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T>
+    where
+        Self: Sized,
+    {
+        (0..pieces).map(work).collect()
+    }
 }
 
 /// Takes changes, in ascending order of keys within a table.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// How much memory and how many threads a projection may use, and whether it trims the log. The default suits a machine of two cores.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// RocksDB's block cache, indexes and filters included. Write buffers come on top: 16 MiB each, see `buffers_bytes`.
+    /// RocksDB's block cache, indexes and filters included. Write buffers come on top: 32 MiB each, see `buffers_bytes`.
     pub cache_bytes: usize,
     /// All write buffers together.
     pub buffers_bytes: usize,
@@ -32,7 +32,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cache_bytes: 256 << 20,
-            buffers_bytes: 384 << 20,
+            buffers_bytes: 768 << 20,
             round_bytes: 16 << 20,
             round_records: 131_072,
             round_cures: 8_192,

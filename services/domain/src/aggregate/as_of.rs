@@ -17,7 +17,7 @@ use crate::metrics::AsOfUsed;
 use crate::rows::{Book, Posting, Verdict, Views, read_entry};
 use crate::tables::{Key, Rows, Table};
 use roaring::RoaringTreemap;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// A point of a council's book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct Point {
     /// UTC days on which the last entry up to it and the first one after it were recorded; `None`: there is none up to it.
     recorded: Option<(Date, Date)>,
     /// Those among the entries up to it that took effect only after it, once they are looked for: journals do without.
-    late: OnceCell<RoaringTreemap>,
+    late: OnceLock<RoaringTreemap>,
 }
 
 impl Point {
@@ -120,7 +120,7 @@ pub(super) fn resolve<R: Rows>(rows: &R, council: &str, as_of: AsOf, prefix: &st
     let point = match entries < reach.folded {
         true => {
             let recorded = sequence.map(|last| Ok::<_, Error<R::Error>>((day(last)?, day(entries)?))).transpose()?;
-            Some(Point { entries, recorded, late: OnceCell::new() })
+            Some(Point { entries, recorded, late: OnceLock::new() })
         }
         false => None,
     };

@@ -34,6 +34,23 @@ pub(super) struct Sum {
     pub unpriced: BTreeSet<usize>,
 }
 
+impl Sum {
+    /// Adds what other exchanges of the group add up to.
+    fn add(&mut self, other: Self) -> Result<(), Overflow> {
+        self.partial.add(other.partial).ok_or(Overflow)?;
+        other.latencies.into_iter().for_each(|(days, count)| *self.latencies.entry(days).or_default() += count);
+        self.unpriced.extend(other.unpriced);
+        Ok(())
+    }
+}
+
+/// Exchanges that stand one after the other: from a key, until another or the end of all that begin with the prefix.
+struct Stretch<'a> {
+    prefix: &'a [u8],
+    from: &'a [u8],
+    until: Option<&'a [u8]>,
+}
+
 /// What every group's exchanges add up to.
 pub(super) type ByGroup = FxHashMap<Group, ExchangePartial>;
 
@@ -127,14 +144,35 @@ impl<R: Rows> Asked<'_, R> {
         days == 0 || self.question.today.is_some_and(|today| i64::from(today.0) - i64::from(first_day.0) >= i64::from(days))
     }
 
-    /// Goes over every exchange. Those with pages that matter are valued between scans, some at a time: nothing else is read during a scan.
+    /// Goes over every exchange, in stretches that may be read at the same time: sums are exact, so their order does not matter.
     fn value_exchanges(&self, grouping: &Grouping, prices: &Prices, sums: &mut Sums) -> Result<(), Error<R::Error>> {
         let prefix = Key::of(Table::Exchange, self.council).into_vec();
-        let mut next = Some(prefix.clone());
+        let mut starts = read(self.rows.cuts(Table::Exchange, &prefix))?;
+        starts.insert(0, prefix.clone());
+        let parts = self.rows.side_by_side(starts.len(), |piece| {
+            let mut sums = Sums::default();
+            let until = starts.get(piece + 1).map(Vec::as_slice);
+            self.value_stretch(grouping, prices, Stretch { prefix: &prefix, from: &starts[piece], until }, &mut sums).map(|()| sums)
+        });
+        for part in parts {
+            for (group, sum) in part? {
+                sums.entry(group).or_default().add(sum).map_err(|Overflow| Error::Overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Exchanges with pages that matter are valued between scans, some at a time: nothing else is read during a scan.
+    fn value_stretch(&self, grouping: &Grouping, prices: &Prices, stretch: Stretch<'_>, sums: &mut Sums) -> Result<(), Error<R::Error>> {
+        let Stretch { prefix, from, until } = stretch;
+        let mut next = Some(from.to_vec());
         while let Some(from) = next.take() {
             let mut paged: Vec<(Vec<u8>, Exchange)> = Vec::new();
             let mut failure = None;
-            let result = self.rows.scan(Table::Exchange, &prefix, &from, &mut |key, row| {
+            let result = self.rows.scan(Table::Exchange, prefix, &from, &mut |key, row| {
+                if until.is_some_and(|until| key >= until) {
+                    return false;
+                }
                 if paged.len() == PAGED_BATCH {
                     next = Some(key.to_vec());
                     return false;

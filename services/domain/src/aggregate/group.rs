@@ -6,7 +6,7 @@ use crate::date::{Date, Grain, Period};
 use crate::event::{Evidence, Side};
 use crate::metrics::Dimension;
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where something is counted. Names are numbers; of what does not apply, 0.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ pub(super) struct Grouping {
     has: [bool; 13],
     grain: Option<Grain>,
     /// What areas are joined with.
-    areas: Option<Rc<Areas>>,
+    areas: Option<Arc<Areas>>,
     by_counted_decile: bool,
 }
 
@@ -70,13 +70,13 @@ impl Grouping {
     }
 
     /// With what the catalogue says of areas.
-    pub fn joining(self, areas: &Rc<Areas>) -> Self {
+    pub fn joining(self, areas: &Arc<Areas>) -> Self {
         let joins = self.has(Dimension::Decile) || self.has(Dimension::ParentArea);
         Self { areas: joins.then(|| areas.clone()), ..self }
     }
 
     /// The same, and within its groups by decile of the areas whose residents are counted.
-    pub fn by_counted_decile(&self, areas: &Rc<Areas>) -> Self {
+    pub fn by_counted_decile(&self, areas: &Arc<Areas>) -> Self {
         Self { areas: Some(areas.clone()), by_counted_decile: true, ..self.clone() }
     }
 

@@ -13,6 +13,7 @@ mod random;
 mod random_outcomes;
 mod recount;
 mod recount_outcomes;
+mod side_by_side;
 mod taking_part;
 mod worked;
 mod worked_outcomes;

@@ -132,7 +132,26 @@ pub(crate) fn check(store: &Store) -> Result<(), Error> {
                     return Err(behind(store, &council, size, entries));
                 }
                 Tree::resume(store, &council)?;
+                check_newest(store, &council, size)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// What is only appended to has no stamps: that the newest of it is there says that no file of it was lost.
+fn check_newest(store: &Store, council: &str, size: u64) -> Result<(), Error> {
+    let newest = [(Table::Entry, size.checked_sub(1)), (Table::Bundle, (size / u64::from(FULL)).checked_sub(1))];
+    for (table, number) in newest {
+        let Some(number) = number else { continue };
+        let mut key = Key::of(table, council);
+        key.be64(number);
+        if store.get(table, key.as_slice())?.is_none() {
+            let why = format!(
+                "the book of {council} has {size} entries, and {} {number} is missing",
+                if table == Table::Entry { "entry" } else { "bundle" }
+            );
+            return Err(Error::Damaged { path: store.path().into(), why });
         }
     }
     Ok(())
@@ -265,7 +284,14 @@ mod tests {
         let (tail, tile) = (tail_key(COUNCIL, 512), tile_key(COUNCIL, 1, 0));
         type Damage<'a> = Box<dyn Fn(&Store, &mut Batch<'_>) + 'a>;
         let put = |table, at: Key| -> Damage<'_> { Box::new(move |store, batch| batch.put(table, at.as_slice(), &flipped(store, table, &at))) };
-        let damages: [(&str, Damage<'_>); 5] = [
+        let gone = |table, number: u64| -> Damage<'_> {
+            let mut at = key(table);
+            at.be64(number);
+            Box::new(move |_, batch| batch.delete(table, at.as_slice()))
+        };
+        let damages: [(&str, Damage<'_>); 7] = [
+            ("no newest entry", gone(Table::Entry, 699)),
+            ("no newest bundle", gone(Table::Bundle, 1)),
             ("a leaf of the tail", put(Table::Tail, tail.clone())),
             ("a hash of a higher tile", put(Table::Tile, tile)),
             ("the frontier's root", put(Table::Frontier, key(Table::Frontier))),

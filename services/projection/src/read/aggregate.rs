@@ -1,8 +1,8 @@
 //! What a value question adds up to in one council. The work is the domain's; here are the messages, and the call's deadline.
 
-use super::view::View;
+use super::view::{Deadline, View};
 use super::{Readable, reflected};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tandem_domain::aggregate::maintained::{self, State};
 use tandem_domain::aggregate::{self, AsOf, Filters, Question, Start, ValuationAsked};
@@ -24,7 +24,7 @@ const READS: u32 = 1_024;
 /// Partial results of a value question for the view's council.
 pub fn aggregate<R: Readable>(view: &View<'_, R>, request: &AggregateRequest) -> Result<AggregateResponse, Failure> {
     let question = question(request)?;
-    let timed = Timed { view, reads: Cell::new(0) };
+    let timed = Timed::new(view);
     let start = request.change_from.as_ref().map(start).transpose()?;
     let answered = aggregate::explain(&timed, view.council(), &question, start.as_ref()).map_err(|error| failure(view.council(), error))?;
     let maintained = match &answered.answer.valuation {
@@ -172,9 +172,10 @@ fn day(field: &str, text: &str) -> Result<Option<Date>, Failure> {
 }
 
 /// A view's rows, until its deadline: afterwards nobody waits for the answer.
-struct Timed<'a, 'v, R> {
-    view: &'a View<'v, R>,
-    reads: Cell<u32>,
+struct Timed<'a, R> {
+    rows: &'a R,
+    deadline: Deadline,
+    reads: AtomicU32,
 }
 
 /// Reading stopped: the deadline passed, or a read failed.
@@ -186,30 +187,33 @@ impl From<Corrupt> for Interrupted {
     }
 }
 
-impl<R: Readable> Timed<'_, '_, R> {
+impl<'a, R: Readable> Timed<'a, R> {
+    fn new(view: &View<'a, R>) -> Self {
+        Self { rows: view.rows(), deadline: view.deadline(), reads: AtomicU32::new(0) }
+    }
+
     fn look(&self) -> Result<(), Interrupted> {
-        let reads = self.reads.get() + 1;
-        self.reads.set(reads % READS);
-        if reads == READS { self.view.check_deadline().map_err(Interrupted) } else { Ok(()) }
+        let reads = self.reads.fetch_add(1, Relaxed);
+        if reads % READS == READS - 1 { self.deadline.check().map_err(Interrupted) } else { Ok(()) }
     }
 }
 
-impl<R: Readable> Rows for Timed<'_, '_, R> {
+impl<R: Readable> Rows for Timed<'_, R> {
     type Error = Interrupted;
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Interrupted> {
         self.look()?;
-        self.view.rows().get(table, key).map_err(|error| Interrupted(error.into()))
+        self.rows.get(table, key).map_err(|error| Interrupted(error.into()))
     }
 
     fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Interrupted> {
         self.look()?;
-        self.view.rows().get_many(table, keys).map_err(|error| Interrupted(error.into()))
+        self.rows.get_many(table, keys).map_err(|error| Interrupted(error.into()))
     }
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Interrupted> {
         let mut late = None;
-        let result = self.view.rows().scan(table, prefix, from, &mut |key, value| match self.look() {
+        let result = self.rows.scan(table, prefix, from, &mut |key, value| match self.look() {
             Ok(()) => visit(key, value),
             Err(interrupted) => {
                 late = Some(interrupted);
@@ -218,6 +222,14 @@ impl<R: Readable> Rows for Timed<'_, '_, R> {
         });
         result.map_err(|error| Interrupted(error.into()))?;
         late.map_or(Ok(()), Err)
+    }
+
+    fn cuts(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Interrupted> {
+        self.rows.cuts(table, prefix).map_err(|error| Interrupted(error.into()))
+    }
+
+    fn side_by_side<T: Send>(&self, pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        self.rows.side_by_side(pieces, work)
     }
 }
 
@@ -326,7 +338,7 @@ mod tests {
         let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now);
         let rows = Rowed(Memory::new());
         let view = View::new(&rows, "E1", LogId([0; 16]), Some(past));
-        let timed = Timed { view: &view, reads: Cell::new(0) };
+        let timed = Timed::new(&view);
         let reads = (0..READS).map(|_| timed.get(Table::Book, b"x")).filter(|read| read.is_err()).count();
         assert_eq!(reads, 1);
     }

@@ -17,9 +17,23 @@ pub struct View<'a, R> {
     rows: &'a R,
     council: &'a str,
     log: LogId,
-    deadline: Option<Instant>,
+    deadline: Deadline,
     names: RefCell<HashMap<(u8, u32), Rc<str>>>,
     measures: RefCell<HashMap<u32, Rc<MeasureShown>>>,
+}
+
+/// Until when somebody waits for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Fails once it has passed. Long scans ask now and then.
+    pub fn check(self) -> Result<(), Failure> {
+        match self.0.is_some_and(|deadline| Instant::now() > deadline) {
+            true => Err(Failure::Expired("the answer took longer than the call's deadline: ask for less, or allow more time".into())),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What answers show of a measure.
@@ -34,7 +48,7 @@ pub(super) struct MeasureShown {
 impl<'a, R: Readable> View<'a, R> {
     /// `rows` are one snapshot. After `deadline` reading stops: nobody waits for the answer any more.
     pub fn new(rows: &'a R, council: &'a str, log: LogId, deadline: Option<Instant>) -> Self {
-        Self { rows, council, log, deadline, names: RefCell::default(), measures: RefCell::default() }
+        Self { rows, council, log, deadline: Deadline(deadline), names: RefCell::default(), measures: RefCell::default() }
     }
 
     /// The rows.
@@ -57,15 +71,17 @@ impl<'a, R: Readable> View<'a, R> {
     where
         'a: 'b,
     {
-        View::new(self.rows, council, self.log, self.deadline)
+        View::new(self.rows, council, self.log, self.deadline.0)
+    }
+
+    /// Until when somebody waits.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// Fails once the deadline has passed. Long scans ask now and then.
     pub(super) fn check_deadline(&self) -> Result<(), Failure> {
-        match self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            true => Err(Failure::Expired("the answer took longer than the call's deadline: ask for less, or allow more time".into())),
-            false => Ok(()),
-        }
+        self.deadline.check()
     }
 
     pub(super) fn key(&self, table: Table) -> Key {

@@ -9,9 +9,12 @@ use tandem_domain::tables::{Merge, Table};
 pub(super) enum Group {
     /// A few hot rows for each council and partition.
     State,
-    /// The archive: appended to, read in order.
+    /// The archive: appended to, read in order. Alone and without stamps, because files that do not overlap are moved from level to level
+    /// and never written again: those of one busy council, whose keys only ascend.
     Archive,
-    /// Random keys, looked up for every record.
+    /// The trees' full bundles: the same, and hashes, which no compression makes smaller.
+    Bundles,
+    /// Random keys, looked up for every record, and what is as little compressible.
     Index,
     /// Dictionary, catalogue, suspense and the like: small rows, looked up.
     Names,
@@ -28,18 +31,32 @@ pub(super) enum Group {
 }
 
 /// Every column family. They are opened in this order.
-pub(super) const GROUPS: [Group; 9] =
-    [Group::State, Group::Archive, Group::Index, Group::Names, Group::Exchanges, Group::Sheets, Group::Cells, Group::Participants, Group::Statements];
+pub(super) const GROUPS: [Group; 10] = [
+    Group::State,
+    Group::Archive,
+    Group::Bundles,
+    Group::Index,
+    Group::Names,
+    Group::Exchanges,
+    Group::Sheets,
+    Group::Cells,
+    Group::Participants,
+    Group::Statements,
+];
 
-/// One write buffer. Larger ones are slower: a skip list of 64 MiB misses the processor's caches.
-const BUFFER_BYTES: usize = 16 << 20;
+/// One write buffer. Twice this was no faster: a larger skip list misses the processor's caches, and a smaller one is flushed and compacted more.
+const BUFFER_BYTES: usize = 32 << 20;
 /// The archive's: its keys ascend, so that a skip list finds its end at once. All column families are flushed together, when the first of
 /// them is full, and its rows are several times as long as the others'.
-const ARCHIVE_BUFFER_BYTES: usize = 64 << 20;
+const ARCHIVE_BUFFER_BYTES: usize = 128 << 20;
 /// Write buffers of a column family: one that is filled, the others on their way to the disk.
 const BUFFERS: i32 = 4;
 /// Files that RocksDB keeps open: at 32 MiB a file this reaches beyond 16 GiB without reopening any.
 const OPEN_FILES_MAX: i32 = 512;
+
+/// Options that are set once the store is open. RocksDB writes the files of the last level again as soon as no snapshot needs their sequence
+/// numbers, to leave these out; the bindings have no call for the seconds that it is to wait. Not for as long as anybody will wait: nothing is gained.
+pub(super) const LATER: [(&str, &str); 1] = [("bottommost_file_compaction_delay", "4294967295")];
 
 impl Group {
     /// In which column family a table stands.
@@ -47,8 +64,9 @@ impl Group {
         use Table::*;
         match table {
             Book | Frontier | Tail | Views | Cursor | Meta | MaintainedProgress => Self::State,
-            Entry | Bundle | Tile => Self::Archive,
-            Index => Self::Index,
+            Entry => Self::Archive,
+            Bundle => Self::Bundles,
+            Index | Tile => Self::Index,
             NameByText | NameByNumber | Definition | Suspense | Waiting | Verdict | Outcome => Self::Names,
             Exchange | ExchangePage | MaintainedWorth | MaintainedSums => Self::Exchanges,
             CubeMonths | CubeDays | CubeAreas | AreaJournal | Homes | HomesByArea => Self::Sheets,
@@ -63,6 +81,7 @@ impl Group {
         match self {
             Self::State => "state",
             Self::Archive => "archive",
+            Self::Bundles => "bundles",
             Self::Index => "index",
             Self::Names => "names",
             Self::Exchanges => "exchanges",
@@ -71,6 +90,12 @@ impl Group {
             Self::Participants => "participants",
             Self::Statements => "statements",
         }
+    }
+
+    /// Whether commits stamp it. Where every file would overlap the others by that one key alone they do not; what is missing there is
+    /// found when the books are checked.
+    pub fn is_stamped(self) -> bool {
+        !matches!(self, Self::Archive | Self::Bundles)
     }
 
     /// Whether the fold asks for rows that mostly are not there.
@@ -103,13 +128,17 @@ impl Group {
         } else {
             options.set_compression_type(DBCompressionType::None);
             // What lies still is worth the processor's time.
-            options.set_bottommost_compression_type(if self == Self::Index { DBCompressionType::None } else { DBCompressionType::Lz4 });
+            options.set_bottommost_compression_type(if matches!(self, Self::Index | Self::Bundles) {
+                DBCompressionType::None
+            } else {
+                DBCompressionType::Lz4
+            });
         }
         options.set_block_based_table_factory(&blocks);
         options.set_write_buffer_size(if self == Self::Archive { ARCHIVE_BUFFER_BYTES } else { BUFFER_BYTES });
         options.set_max_write_buffer_number(BUFFERS);
         options.set_target_file_size_base(32 << 20);
-        options.set_max_bytes_for_level_base(128 << 20);
+        options.set_max_bytes_for_level_base(256 << 20);
         if let Some(merge) = self.merge() {
             set_merge(&mut options, merge);
         }

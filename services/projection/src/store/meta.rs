@@ -9,7 +9,7 @@ use tandem_domain::tables::{FOLD_VERSION, Key, Rows, Table};
 use tandem_log::StoredFrame;
 
 /// Version of the layout of the store: of its keys, of the rows that a rebuild keeps, and of this row's own first four bytes.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// What a store is: format version (4) ‖ fold version (4) ‖ log id (16) ‖ partitions (4), big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tandem_domain::tables::{Key, Rows, Sink, Table};
 
-/// The key of the stamp that every commit leaves in every column family. It is no table's tag.
+/// The key of the stamp that every commit leaves in every column family but those that are only appended to. It is no table's tag.
 const STAMP: [u8; 1] = [0xff];
 
 /// An open store. The fold commits, and whoever keeps rows that the fold does not write; any number read.
@@ -38,7 +38,9 @@ impl Store {
         }
         check_groups(path)?;
         let db = DB::open_cf_descriptors(&groups::database_options(options), path, groups::descriptors(options));
-        Self::new(db.map_err(|error| open_error(path, &error))?, path)
+        let store = Self::new(db.map_err(|error| open_error(path, &error))?, path)?;
+        GROUPS.iter().try_for_each(|group| store.db.set_options_cf(store.family(*group), &groups::LATER))?;
+        Ok(store)
     }
 
     /// Opens a store that is there, to read it as it is now.
@@ -71,10 +73,10 @@ impl Store {
         &self.path
     }
 
-    /// Every commit stamps every column family, so a lost file of one of them shows, even where RocksDB itself has not noticed.
+    /// Every commit stamps the column families, so a lost file of one of them shows, even where RocksDB itself has not noticed.
     fn check_stamps(&self) -> Result<u64, Error> {
         let mut stamps = Vec::new();
-        for group in GROUPS {
+        for group in GROUPS.into_iter().filter(|group| group.is_stamped()) {
             let stamp = self.db.get_cf_opt(self.family(group), STAMP, &self.reads).map_err(|error| open_error(&self.path, &error))?;
             stamps.push(stamp.map_or(Ok(0), |stamp| tandem_domain::bytes::Take::new("stamp", &stamp).be64())?);
         }
@@ -109,7 +111,7 @@ impl Store {
     pub fn commit(&self, mut batch: WriteBatch) -> Result<(), Error> {
         let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = *commits + 1;
-        GROUPS.iter().for_each(|group| batch.put_cf(self.family(*group), STAMP, stamp.to_be_bytes()));
+        GROUPS.iter().filter(|group| group.is_stamped()).for_each(|group| batch.put_cf(self.family(*group), STAMP, stamp.to_be_bytes()));
         self.db.write_without_wal(batch)?;
         *commits = stamp;
         Ok(())

@@ -4,7 +4,11 @@ use super::Store;
 use super::groups::Group;
 use crate::Error;
 use rocksdb::ReadOptions;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tandem_domain::tables::{Rows, Table};
+
+/// Threads that read for one answer.
+const THREADS_MAX: usize = 4;
 
 /// What was committed when it was taken. Holding one keeps old rows from being compacted away: only for the time of an answer.
 pub(crate) struct Snapshot<'a> {
@@ -39,6 +43,29 @@ impl Rows for Snapshot<'_> {
         reads.set_snapshot(&self.snapshot);
         self.store.scan_with(table, prefix, from, reads, visit)
     }
+
+    fn cuts(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        self.store.cuts(table, prefix)
+    }
+
+    /// On as many threads as there are processors, four at most: others want answers too.
+    fn side_by_side<T: Send>(&self, pieces: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(pieces);
+        if threads <= 1 {
+            return (0..pieces).map(work).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let pieces = std::iter::repeat_with(|| next.fetch_add(1, Relaxed)).take_while(|piece| *piece < pieces);
+            pieces.map(|piece| (piece, work(piece))).collect::<Vec<_>>()
+        };
+        let mut done: Vec<(usize, T)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        done.sort_unstable_by_key(|(piece, _)| *piece);
+        done.into_iter().map(|(_, given)| given).collect()
+    }
 }
 
 impl Rows for Store {
@@ -60,6 +87,21 @@ impl Rows for Store {
 impl Store {
     fn get_with(&self, table: Table, key: &[u8], reads: &ReadOptions) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.db.get_cf_opt(self.family(Group::of(table)), key, reads)?)
+    }
+
+    /// Where the files of the deepest level begin: each but the last of a level is about as large as the others.
+    fn cuts(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let family = Group::of(table).name();
+        let files: Vec<_> = self.db.live_files()?.into_iter().filter(|file| file.column_family_name == family).collect();
+        let deepest = files.iter().map(|file| file.level).max().unwrap_or(0);
+        if deepest == 0 {
+            return Ok(Vec::new());
+        }
+        let starts = files.into_iter().filter(|file| file.level == deepest).filter_map(|file| file.start_key);
+        let mut cuts: Vec<_> = starts.filter(|key| key.starts_with(prefix)).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        Ok(cuts)
     }
 
     fn get_many_with(&self, table: Table, keys: &[Vec<u8>], reads: &ReadOptions) -> Result<Vec<Option<Vec<u8>>>, Error> {

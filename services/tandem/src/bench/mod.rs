@@ -17,6 +17,7 @@ mod query;
 mod record;
 mod report;
 mod sustained;
+mod watch;
 
 use clap::Subcommand;
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Fold(fold::Args),
     /// Times the usual questions
     Query(query::Args),
+    /// Times how soon an event is in a watched answer
+    Watch(watch::Args),
 }
 
 /// Runs it.
@@ -52,6 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Sustained(sustained) => sustained::run(&args.server, sustained).await?,
         Command::Fold(fold) => fold::run(&args.server, fold).await?,
         Command::Query(query) => query::run(&args.server, query).await?,
+        Command::Watch(watch) => watch::run(&args.server, watch).await?,
     };
     report.print(args.json)?;
     Ok(ExitCode::SUCCESS)

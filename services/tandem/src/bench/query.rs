@@ -1,11 +1,14 @@
-//! `tandem bench query`: how long the usual questions take, one after the other over one connection.
+//! `tandem bench query`: how long the usual questions take, one after the other over one connection, alone or beside a load of writes.
 
-use super::council::CouncilArgs;
+use super::council::{self, CouncilArgs};
+use super::drive::{How, Mode, Newest, Outcome, drive};
+use super::load;
+use super::pace::Pace;
 use super::report::{Quantiles, Report, millis, thousands};
 use crate::client::{Connection, Server, explain};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tandem_proto::v1::facts::Body;
 use tandem_proto::v1::query_service_client::QueryServiceClient;
 use tandem_proto::v1::{
@@ -15,6 +18,8 @@ use tonic::Status;
 
 /// Calls of a question before it is timed.
 const WARM_UP: u32 = 5;
+/// Events a request of a load.
+const LOAD_BATCH: u32 = 1_000;
 /// Events from which actors, exchanges and ids are taken, and how many of each.
 const SAMPLE_EVENTS: usize = 200_000;
 const SAMPLE_MAX: usize = 1_000;
@@ -31,6 +36,12 @@ pub struct Args {
     /// Only questions whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
+    /// Events recorded a second meanwhile, into a council of their own, in batches of 1,000; 230 bytes of memory each
+    #[arg(long, value_name = "R")]
+    load: Option<u64>,
+    /// Seconds that this load lasts: long enough for all questions
+    #[arg(long, default_value_t = 60, requires = "load")]
+    load_seconds: u64,
     #[command(flatten)]
     council: CouncilArgs,
 }
@@ -51,15 +62,50 @@ pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
     ensure!(args.repeat >= 1, "--repeat must be at least 1");
     let sample = Sample::of(&args)?;
     let mut client = QueryServiceClient::new(server.connect().await?);
+    let load = Load::start(server, &args).await?;
     let mut timed = Vec::new();
     for question in QUESTIONS.iter().filter(|question| question.name.contains(&args.only)) {
         timed.push(question.time(&mut client, &sample, args.repeat).await.with_context(|| question.name.to_owned())?);
+    }
+    if let Some(load) = load {
+        load.end().await?;
     }
     let rows = timed.iter().map(|timed| {
         let (rows, latency) = (format!("{}{}", thousands(timed.rows), if timed.more { "+" } else { "" }), timed.latency);
         vec![timed.question.to_owned(), rows, millis(latency.p50_us), millis(latency.p99_us), millis(latency.max_us)]
     });
     Report::new(&["question", "rows", "p50 ms", "p99 ms", "slowest ms"], rows.collect(), &timed)
+}
+
+/// Writes that go on while questions are asked.
+struct Load(tokio::task::JoinHandle<anyhow::Result<Outcome>>);
+
+impl Load {
+    /// Starts it, if one is asked for.
+    async fn start(server: &Server, args: &Args) -> anyhow::Result<Option<Self>> {
+        let Some(rate) = args.load else { return Ok(None) };
+        ensure!(rate >= 1 && args.load_seconds >= 1, "--load and --load-seconds must be at least 1");
+        let mut generator = CouncilArgs { council: None, ..args.council.clone() }.generator(rate * args.load_seconds, 0)?;
+        council::define(server.connect().await?, &mut generator).await?;
+        let requests: std::sync::Arc<[_]> = load::encode(&mut generator, u64::MAX, LOAD_BATCH).into();
+        let server = server.clone();
+        let pace = Pace::at_rate(rate, LOAD_BATCH, requests.len() as u64, Duration::from_secs(args.load_seconds));
+        let how = How { mode: Mode::Stream, connections: 1, in_flight: 32 };
+        Ok(Some(Self(tokio::spawn(async move { drive(&server, &requests, &pace, how, &Newest::default()).await }))))
+    }
+
+    /// Ends it. Questions that went on after it were not asked beside a load: that is an error.
+    async fn end(self) -> anyhow::Result<()> {
+        if !self.0.is_finished() {
+            self.0.abort();
+            return Ok(());
+        }
+        let outcome = self.0.await??;
+        match outcome.failure {
+            Some(failure) => bail!("the load failed: {failure}"),
+            None => bail!("the load ended before the last question: ask for a longer one with --load-seconds, or fewer calls with --repeat"),
+        }
+    }
 }
 
 /// Things to ask about, as the council's events name them.
@@ -115,7 +161,7 @@ const CONSTANT: &str = "synthetic-constant";
 const DATED: &str = "synthetic-dated";
 const VALUES: &[&str] = &["citizen_value", "state_value", "co_produced_value"];
 
-static QUESTIONS: [Question; 12] = [
+static QUESTIONS: [Question; 14] = [
     Question { name: "value by service and month", ask: Ask::Value(VALUES, &[Dimension::Service, Dimension::Month], CONSTANT) },
     Question { name: "value by service and month, dated prices", ask: Ask::Value(VALUES, &[Dimension::Service, Dimension::Month], DATED) },
     Question { name: "value by area and month", ask: Ask::Value(VALUES, &[Dimension::Area, Dimension::Month], CONSTANT) },
@@ -126,6 +172,8 @@ static QUESTIONS: [Question; 12] = [
         ask: Ask::Value(&["response_rate", "match_latency"], &[Dimension::Service, Dimension::Month], CONSTANT),
     },
     Question { name: "participants by month", ask: Ask::Value(&["participants"], &[Dimension::Month], CONSTANT) },
+    Question { name: "retention by month", ask: Ask::Value(&["retention"], &[Dimension::Month], CONSTANT) },
+    Question { name: "value by area and day", ask: Ask::Value(VALUES, &[Dimension::Area, Dimension::Day], CONSTANT) },
     Question { name: "participants by service and month", ask: Ask::Value(&["participants"], &[Dimension::Service, Dimension::Month], CONSTANT) },
     Question { name: "statement", ask: Ask::Statement },
     Question { name: "exchange", ask: Ask::Exchange },

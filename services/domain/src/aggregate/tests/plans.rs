@@ -9,8 +9,8 @@ use crate::event::{self, Side};
 use crate::memory::Memory;
 use crate::metrics::{Dimension, Needs};
 use crate::tables::{Rows, Table};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 const SERVICES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
@@ -114,9 +114,9 @@ fn as_of_a_day_no_entries_are_read_unless_a_span_must_be_priced() {
     let read = |valuation: Option<&str>, end: &str| {
         let valuation = valuation.map(|id| ValuationAsked { id: id.into(), version: None });
         let asked = Question { needs, valuation, as_of, ..question(&[Dimension::Month], "", end) };
-        let counted = Counted { rows: &rows, visited: RefCell::default() };
+        let counted = Counted { rows: &rows, visited: Mutex::default() };
         let count = aggregate(&counted, COUNCIL, &asked).unwrap().total.citizen.count;
-        let tables = counted.visited.into_inner().into_keys().filter(|table| !matches!(table, Table::Definition | Table::NameByText));
+        let tables = counted.visited.into_inner().unwrap().into_keys().filter(|table| !matches!(table, Table::Definition | Table::NameByText));
         (count, tables.collect::<Vec<_>>())
     };
     assert_eq!(read(None, ""), (32, vec![Table::CubeDays]));
@@ -128,7 +128,7 @@ fn as_of_a_day_no_entries_are_read_unless_a_span_must_be_priced() {
 /// Rows that count how many of each table are visited.
 struct Counted<'a> {
     rows: &'a Memory,
-    visited: RefCell<BTreeMap<Table, u32>>,
+    visited: Mutex<BTreeMap<Table, u32>>,
 }
 
 impl Rows for Counted<'_> {
@@ -140,7 +140,7 @@ impl Rows for Counted<'_> {
 
     fn scan(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Corrupt> {
         self.rows.scan(table, prefix, from, &mut |key, value| {
-            *self.visited.borrow_mut().entry(table).or_default() += 1;
+            *self.visited.lock().unwrap().entry(table).or_default() += 1;
             visit(key, value)
         })
     }
@@ -148,9 +148,9 @@ impl Rows for Counted<'_> {
 
 /// Contributions counted, and rows visited of every table but catalogue and dictionary.
 fn visited(rows: &Memory, question: &Question) -> (u64, BTreeMap<Table, u32>) {
-    let counted = Counted { rows, visited: RefCell::default() };
+    let counted = Counted { rows, visited: Mutex::default() };
     let entries = aggregate(&counted, COUNCIL, question).unwrap().total.contributions;
-    let mut visited = counted.visited.into_inner();
+    let mut visited = counted.visited.into_inner().unwrap();
     visited.retain(|table, _| !matches!(table, Table::Definition | Table::NameByText));
     (entries, visited)
 }
