@@ -24,7 +24,7 @@ const READS: u32 = 1_024;
 /// Partial results of a value question for the view's council.
 pub fn aggregate<R: Readable>(view: &View<'_, R>, request: &AggregateRequest) -> Result<AggregateResponse, Failure> {
     let question = question(request)?;
-    let timed = Timed { view, reads: Cell::new(0) };
+    let timed = Timed::new(view);
     let start = request.change_from.as_ref().map(start).transpose()?;
     let answered = aggregate::explain(&timed, view.council(), &question, start.as_ref()).map_err(|error| failure(view.council(), error))?;
     let maintained = match &answered.answer.valuation {
@@ -50,7 +50,7 @@ fn to_maintained(council: &str, state: State) -> v1::MaintainedValuation {
 /// How long the views may take to reach the end of the book again.
 const REFOLD: Duration = Duration::from_secs(5);
 
-fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
+pub(super) fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
     match error {
         aggregate::Error::Rows(Interrupted(failure)) => failure,
         aggregate::Error::Refused(fields) => Failure::Invalid(fields),
@@ -81,6 +81,9 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
         }
         aggregate::Error::TooManyAmounts(_) => {
             Failure::Precondition { reason: "TOO_MANY_AMOUNTS", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
+        aggregate::Error::TooManyCells { .. } => {
+            Failure::Precondition { reason: "TOO_MANY_CELLS", subject: "first_year".into(), description: format!("{council}: {error}") }
         }
     }
 }
@@ -121,7 +124,7 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
     })
 }
 
-fn valuation(valuation: &v1::ValuationRef) -> ValuationAsked {
+pub(super) fn valuation(valuation: &v1::ValuationRef) -> ValuationAsked {
     ValuationAsked { id: valuation.id.clone(), version: Some(valuation.version).filter(|version| *version > 0) }
 }
 
@@ -172,13 +175,13 @@ fn day(field: &str, text: &str) -> Result<Option<Date>, Failure> {
 }
 
 /// A view's rows, until its deadline: afterwards nobody waits for the answer.
-struct Timed<'a, 'v, R> {
+pub(super) struct Timed<'a, 'v, R> {
     view: &'a View<'v, R>,
     reads: Cell<u32>,
 }
 
 /// Reading stopped: the deadline passed, or a read failed.
-struct Interrupted(Failure);
+pub(super) struct Interrupted(Failure);
 
 impl From<Corrupt> for Interrupted {
     fn from(corrupt: Corrupt) -> Self {
@@ -186,7 +189,11 @@ impl From<Corrupt> for Interrupted {
     }
 }
 
-impl<R: Readable> Timed<'_, '_, R> {
+impl<'a, 'v, R: Readable> Timed<'a, 'v, R> {
+    pub(super) fn new(view: &'a View<'v, R>) -> Self {
+        Self { view, reads: Cell::new(0) }
+    }
+
     fn look(&self) -> Result<(), Interrupted> {
         let reads = self.reads.get() + 1;
         self.reads.set(reads % READS);
