@@ -3,9 +3,7 @@
 use crate::status::Failure;
 use std::fmt::Display;
 use std::str::FromStr;
-use tandem_domain::aggregate::lattice::{
-    AreaNode, Holders, Lattice, LatticeCell, MeasureNode, PeriodNode, Reached, Standing, TableNode,
-};
+use tandem_domain::aggregate::lattice::{AreaNode, Holders, Lattice, LatticeCell, MeasureNode, PeriodNode, Reached, Standing, TableNode};
 use tandem_domain::date::{Date, Grain, Period};
 use tandem_domain::event::Side;
 use tandem_domain::metrics::{Amount, ValuationUsed};
@@ -18,7 +16,8 @@ const CELLS: usize = 10_000;
 
 /// The messages of a lattice.
 pub fn to_messages(lattice: Lattice, reflects: CouncilReflected) -> Vec<internal::GetLatticeResponse> {
-    let cells = lattice.cells.chunks(CELLS).map(|cells| internal::GetLatticeResponse { cells: cells.iter().map(to_cell).collect(), ..Default::default() });
+    let cells =
+        lattice.cells.chunks(CELLS).map(|cells| internal::GetLatticeResponse { cells: cells.iter().map(to_cell).collect(), ..Default::default() });
     let rest: Vec<_> = cells.collect();
     let mut all = vec![to_head(lattice, reflects)];
     all.extend(rest);
@@ -110,10 +109,11 @@ impl Arriving {
         let reflects = self.reflects.ok_or_else(|| wrong("it has no head"))?;
         let Lattice { areas, periods, measures, tables, cells, .. } = &self.lattice;
         let within = |place: u32, count: usize| (place as usize) < count;
-        let are_known = cells.iter().all(|cell| within(cell.table, tables.len()) && within(cell.area, areas.len()) && within(cell.period, periods.len()))
-            && tables.iter().all(|table| within(table.measure, measures.len()))
-            && areas.iter().filter_map(|node| node.parent).all(|parent| within(parent, areas.len()))
-            && periods.iter().filter_map(|node| node.parent).all(|parent| within(parent, periods.len()));
+        let are_known =
+            cells.iter().all(|cell| within(cell.table, tables.len()) && within(cell.area, areas.len()) && within(cell.period, periods.len()))
+                && tables.iter().all(|table| within(table.measure, measures.len()))
+                && areas.iter().filter_map(|node| node.parent).all(|parent| within(parent, areas.len()))
+                && periods.iter().filter_map(|node| node.parent).all(|parent| within(parent, periods.len()));
         if are_known { Ok((self.lattice, reflects)) } else { Err(wrong("a place is beyond its list")) }
     }
 }

@@ -552,11 +552,8 @@ impl<'a, 'q, R: Rows> Making<'a, 'q, R> {
 
     /// Units in order, and where each number stands among them.
     fn period_nodes(&self) -> (Vec<PeriodNode>, FxHashMap<u32, u32>) {
-        let ordered: BTreeMap<(Date, u8, bool), ((Period, bool), u32)> = self
-            .periods
-            .iter()
-            .map(|(node, number)| ((node.0.span().start, u8::MAX - node.0.grain as u8, node.1), (*node, *number)))
-            .collect();
+        let ordered: BTreeMap<(Date, u8, bool), ((Period, bool), u32)> =
+            self.periods.iter().map(|(node, number)| ((node.0.span().start, u8::MAX - node.0.grain as u8, node.1), (*node, *number))).collect();
         let places: FxHashMap<(Period, bool), u32> = ordered.values().zip(0u32..).map(|((node, _), place)| (*node, place)).collect();
         let parent = |(period, is_rest): (Period, bool)| {
             let above = match period.grain {
@@ -626,7 +623,8 @@ fn containing(unit: Period, asked: &LatticeQuestion, closed_before: Date) -> Vec
     if unit.grain == Grain::Ever || !in_years {
         return Vec::new();
     }
-    let above = [Grain::Month, Grain::Quarter, Grain::Year].into_iter().filter(|grain| *grain >= unit.grain).map(|grain| (Period::of(start, grain), false));
+    let above =
+        [Grain::Month, Grain::Quarter, Grain::Year].into_iter().filter(|grain| *grain >= unit.grain).map(|grain| (Period::of(start, grain), false));
     let rest = (unit.grain > Grain::Month).then_some((unit, true));
     rest.into_iter().chain(above).filter(|(period, _)| period.span().end < closed_before).collect()
 }

@@ -223,7 +223,8 @@ fn sides<'a>(lattice: &'a Lattice, worths: &[Exact], is_shown: impl Fn(u32, u32)
     let mut rows = Vec::new();
     for ((service, side, area, period), places) in groups {
         let measure = |place: &usize| lattice.tables[lattice.cells[*place].table as usize].measure;
-        let (priced, unpriced): (Vec<usize>, Vec<usize>) = places.into_iter().partition(|place| lattice.rates.contains_key(&(measure(place), period)));
+        let (priced, unpriced): (Vec<usize>, Vec<usize>) =
+            places.into_iter().partition(|place| lattice.rates.contains_key(&(measure(place), period)));
         if priced.is_empty() {
             continue;
         }

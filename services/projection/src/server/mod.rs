@@ -12,17 +12,17 @@ use crate::store::Snapshot;
 use deadline::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec::IntoIter;
 use tandem_proto::internal::v1::projection_service_server::{ProjectionService, ProjectionServiceServer};
 use tandem_proto::internal::v1::{
     AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetCheckpointRequest, GetCheckpointResponse,
     GetConsistencyProofRequest, GetConsistencyProofResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest, GetExchangeResponse,
-    GetLatticeRequest, GetLatticeResponse, GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest, GetStatusResponse, ListBooksRequest,
-    ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse, ReadEntriesRequest,
-    ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
+    GetLatticeRequest, GetLatticeResponse, GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest,
+    GetStatusResponse, ListBooksRequest, ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse,
+    ReadEntriesRequest, ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
 };
 use tandem_wire::status::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use std::vec::IntoIter;
 use tokio_stream::Iter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
