@@ -181,8 +181,12 @@ impl<T: Transport> PublicationService for PublicationServer<T> {
         });
         let (publication, rows) = made.await.map_err(|error| Failure::Internal(format!("a publication panicked: {error}")))??;
         let head = PublishResponse { publication, rows: Vec::new() };
-        let chunks: Vec<_> = rows.chunks(ROWS).map(|rows| PublishResponse { publication: None, rows: rows.to_vec() }).collect();
-        Ok(Response::new(self.0.until_stopped(iter(std::iter::once(head).chain(chunks)).map(Ok))))
+        let mut rows = rows.into_iter();
+        let parts = std::iter::from_fn(move || {
+            let rows: Vec<_> = rows.by_ref().take(ROWS).collect();
+            (!rows.is_empty()).then_some(PublishResponse { publication: None, rows })
+        });
+        Ok(Response::new(self.0.until_stopped(iter(std::iter::once(head).chain(parts)).map(Ok))))
     }
 }
 

@@ -14,14 +14,14 @@ use tandem_proto::v1::{self, CouncilReflected, Dimension, ValuationRef};
 /// Cells of a message: about a megabyte.
 const CELLS: usize = 10_000;
 
-/// The messages of a lattice.
-pub fn to_messages(lattice: Lattice, reflects: CouncilReflected) -> Vec<internal::GetLatticeResponse> {
-    let cells =
-        lattice.cells.chunks(CELLS).map(|cells| internal::GetLatticeResponse { cells: cells.iter().map(to_cell).collect(), ..Default::default() });
-    let rest: Vec<_> = cells.collect();
-    let mut all = vec![to_head(lattice, reflects)];
-    all.extend(rest);
-    all
+/// The messages of a lattice, each made when it is asked for.
+pub fn to_messages(mut lattice: Lattice, reflects: CouncilReflected) -> impl Iterator<Item = internal::GetLatticeResponse> + Send {
+    let mut cells = std::mem::take(&mut lattice.cells).into_iter();
+    let rest = std::iter::from_fn(move || {
+        let cells: Vec<_> = cells.by_ref().take(CELLS).map(|cell| to_cell(&cell)).collect();
+        (!cells.is_empty()).then(|| internal::GetLatticeResponse { cells, ..Default::default() })
+    });
+    std::iter::once(to_head(lattice, reflects)).chain(rest)
 }
 
 fn to_head(lattice: Lattice, reflects: CouncilReflected) -> internal::GetLatticeResponse {
@@ -224,7 +224,7 @@ mod tests {
     fn a_lattice_goes_there_and_back() {
         let mut sent = lattice();
         let mut arriving = Arriving::default();
-        to_messages(sent.clone(), CouncilReflected::default()).into_iter().for_each(|message| arriving.take(message).unwrap());
+        to_messages(sent.clone(), CouncilReflected::default()).for_each(|message| arriving.take(message).unwrap());
         // Where nobody changed anything there is no change.
         sent.cells[0].change = Standing::default();
         assert_eq!(arriving.whole().unwrap().0, sent);
@@ -235,7 +235,7 @@ mod tests {
         let mut sent = lattice();
         sent.cells[1].area = 2;
         let mut arriving = Arriving::default();
-        to_messages(sent, CouncilReflected::default()).into_iter().for_each(|message| arriving.take(message).unwrap());
+        to_messages(sent, CouncilReflected::default()).for_each(|message| arriving.take(message).unwrap());
         assert!(arriving.whole().is_err());
         assert!(Arriving::default().whole().is_err());
     }

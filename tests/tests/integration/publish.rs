@@ -132,7 +132,8 @@ fn nothing_follows(tables: &[Value]) {
 /// Which rows are asked for changes nothing in them; nor does a valuation.
 fn selections_agree(server: &Server, table: &Value) {
     let all: BTreeMap<_, &Value> = rows(table).iter().map(|row| (key(row), row)).collect();
-    for more in [&["--area-level", "council"][..], &["--period", "2024-03"], &["--area-level", "parent", "--from-year", "2024", "--to-year", "2024"]] {
+    for more in [&["--area-level", "council"][..], &["--period", "2024-03"], &["--area-level", "parent", "--from-year", "2024", "--to-year", "2024"]]
+    {
         let some = published(server, &[&["--by", "month", "--valuation", VALUATION][..], more].concat());
         assert!(!rows(&some).is_empty() && rows(&some).len() < all.len(), "{more:?}");
         rows(&some).iter().for_each(|row| assert_eq!(*row, *all[&key(row)], "{more:?}"));

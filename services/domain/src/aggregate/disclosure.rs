@@ -271,7 +271,11 @@ impl<'a> Grid<'a> {
     fn covers(&self, areas: &[u32], top_area: u32, periods: &[u32], top_period: u32, best: &mut Option<Cover>) {
         let leaf_period = *periods.iter().max_by_key(|period| self.periods.depths[**period as usize]).unwrap_or(&top_period);
         let leaf_area = *areas.iter().max_by_key(|area| self.areas.depths[**area as usize]).unwrap_or(&top_area);
-        for more_areas in self.beside(self.areas, top_area, |area| self.cost(area, leaf_period)) {
+        let costs_more = |best: &Option<Cover>, cost: (u64, usize)| best.as_ref().is_some_and(|best| best.cost <= cost);
+        for (cost, more_areas) in self.beside(self.areas, top_area, |area| self.cost(area, leaf_period)) {
+            if costs_more(best, cost) {
+                return;
+            }
             let all_areas: Vec<u32> = areas.iter().chain(&more_areas).copied().collect();
             let other_leaf = more_areas.last().copied();
             let both = |period: u32| {
@@ -279,28 +283,32 @@ impl<'a> Grid<'a> {
                 let other = other_leaf.map_or(Some((0, 0)), |leaf| self.cost(leaf, period))?;
                 Some((one.0 + other.0, one.1 + other.1))
             };
-            for more_periods in self.beside(self.periods, top_period, both) {
-                self.consider(&all_areas, periods, &more_periods, best);
-                if best.as_ref().is_some_and(|best| best.cost == (0, 0)) {
-                    return;
+            for (cost, more_periods) in self.beside(self.periods, top_period, both) {
+                if costs_more(best, cost) {
+                    break;
                 }
+                self.consider(&all_areas, periods, &more_periods, best);
             }
         }
     }
 
-    /// Lines from the siblings of a top down to leaves, the cheapest first; if it has no parent, one line that is empty.
-    fn beside(&self, tree: &Tree, top: u32, cost: impl Fn(u32) -> Option<(u64, usize)> + Copy) -> Vec<Vec<u32>> {
-        let Some(parent) = tree.parent(top) else {
-            return vec![Vec::new()];
-        };
-        let siblings = tree.children(parent).iter().filter(|sibling| **sibling != top);
+    /// Lines from the siblings of a top down to leaves, with what the sibling costs, the cheapest first; if it has no parent, one line that is empty.
+    fn beside<'s>(
+        &'s self,
+        tree: &'s Tree,
+        top: u32,
+        cost: impl Fn(u32) -> Option<(u64, usize)> + Copy + 's,
+    ) -> impl Iterator<Item = ((u64, usize), Vec<u32>)> + 's {
+        let parent = tree.parent(top);
+        let siblings = parent.map_or(&[][..], |parent| tree.children(parent)).iter().filter(|sibling| **sibling != top);
         let mut costed: Vec<_> = siblings.filter_map(|sibling| Some((cost(*sibling)?, *sibling))).collect();
         costed.sort_unstable();
-        let line = |(_, sibling): ((u64, usize), u32)| {
+        let line = move |(first, sibling): ((u64, usize), u32)| {
             let mut line = vec![sibling];
-            self.descend(tree, &mut line, cost).then_some(line)
+            self.descend(tree, &mut line, cost).then_some((first, line))
         };
-        costed.into_iter().filter_map(line).collect()
+        let alone = parent.is_none().then(|| ((0, 0), Vec::new()));
+        alone.into_iter().chain(costed.into_iter().filter_map(line))
     }
 
     /// Takes a cover if all of its cells have entries and it costs less than the best so far.

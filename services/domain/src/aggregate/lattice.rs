@@ -18,7 +18,7 @@
 //! **People.** A contribution is about its actor, a state input about its recipient. Nothing is known of an entry that names nobody: such entries are
 //! counted apart, each as one holder.
 //!
-//! **Memory.** Cells are held, at most as many as the question allows (160 bytes each, about twice that while they are made), and the
+//! **Memory.** Cells are held, at most as many as the question allows (about 350 bytes each while they are made), and the
 //! lines of one person at a time. It does not grow with entries or people.
 
 use super::areas::{Defined, defined};
@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Cells that a lattice holds at most.
-pub const CELLS_MAX: usize = 2_000_000;
+pub const CELLS_MAX: usize = 1_000_000;
 /// Levels of areas above one that are looked at; parents beyond it, or in a circle, are left out.
 const LEVELS_MAX: usize = 6;
 

@@ -12,7 +12,10 @@ use tandem_wire::status::Failure;
 const GRACE_DAYS_MAX: u32 = 3_660;
 
 /// The messages of the lattice of the view's council.
-pub fn get_lattice<R: Readable>(view: &View<'_, R>, request: &GetLatticeRequest) -> Result<Vec<GetLatticeResponse>, Failure> {
+pub fn get_lattice<R: Readable>(
+    view: &View<'_, R>,
+    request: &GetLatticeRequest,
+) -> Result<Box<dyn Iterator<Item = GetLatticeResponse> + Send>, Failure> {
     if request.grace_days > GRACE_DAYS_MAX {
         return Err(Failure::invalid("grace_days", format!("is {}; the limit is {GRACE_DAYS_MAX}", request.grace_days)));
     }
@@ -27,5 +30,5 @@ pub fn get_lattice<R: Readable>(view: &View<'_, R>, request: &GetLatticeRequest)
         cells_max: CELLS_MAX,
     };
     let lattice = lattice::lattice(&Timed::new(view), view.council(), &question).map_err(|error| failure(view.council(), error))?;
-    Ok(to_messages(lattice, reflected(view)?))
+    Ok(Box::new(to_messages(lattice, reflected(view)?)))
 }

@@ -12,7 +12,6 @@ use crate::store::Snapshot;
 use deadline::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec::IntoIter;
 use tandem_proto::internal::v1::projection_service_server::{ProjectionService, ProjectionServiceServer};
 use tandem_proto::internal::v1::{
     AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetCheckpointRequest, GetCheckpointResponse,
@@ -162,7 +161,7 @@ impl ProjectionService for ProjectionServer {
         Ok(Response::new(self.answer(&metadata, about, read).await?))
     }
 
-    type GetLatticeStream = Iter<IntoIter<Result<GetLatticeResponse, Status>>>;
+    type GetLatticeStream = Iter<Box<dyn Iterator<Item = Result<GetLatticeResponse, Status>> + Send>>;
 
     async fn get_lattice(&self, request: Request<GetLatticeRequest>) -> Result<Response<Self::GetLatticeStream>, Status> {
         let (metadata, _, request) = request.into_parts();
@@ -172,7 +171,7 @@ impl ProjectionService for ProjectionServer {
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             read::get_lattice(&View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant())), &request)
         };
-        let messages: Vec<_> = self.answer(&metadata, about, read).await?.into_iter().map(Ok).collect();
+        let messages: Box<dyn Iterator<Item = _> + Send> = Box::new(self.answer(&metadata, about, read).await?.map(Ok));
         Ok(Response::new(tokio_stream::iter(messages)))
     }
 

@@ -37,7 +37,7 @@ fn lattice(people: [u64; 2]) -> Lattice {
 
 fn fake(people: [u64; 2]) -> Fake {
     let fake = Fake::default();
-    fake.lattice.lock().unwrap().0 = to_messages(lattice(people), reflects("E09000001"));
+    fake.lattice.lock().unwrap().0 = to_messages(lattice(people), reflects("E09000001")).collect();
     fake
 }
 
@@ -92,7 +92,8 @@ async fn a_unit_that_is_open_is_refused() {
     // A closed month without entries is an empty table: nobody gave anything.
     assert_eq!(publish(&fake, of("2024-12")).await.unwrap().1.len(), 0);
     let status = publish(&fake, of("2025-02")).await.unwrap_err();
-    let expected = "period: 2025-02 is open: it closes 30 days after its end, with the first entry recorded on 2025-03-31 or later (the last is of 2025-03-02)";
+    let expected =
+        "period: 2025-02 is open: it closes 30 days after its end, with the first entry recorded on 2025-03-31 or later (the last is of 2025-03-02)";
     assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, expected));
     let years = publish(&fake, PublishRequest { grain: Dimension::Year.into(), ..asked() }).await.unwrap_err();
     assert!(years.message().starts_with("grain: no unit with entries is closed"), "{}", years.message());
@@ -109,7 +110,10 @@ async fn bad_requests_name_their_fields() {
         (PublishRequest { area_levels: 9, unnamed_entries: 9, ..asked() }, vec!["area_levels", "unnamed_entries"]),
         (PublishRequest { first_year: Some(2025), last_year: Some(2024), ..asked() }, vec!["last_year"]),
         (PublishRequest { valuation: Some(ValuationRef { id: "a b".into(), version: 0 }), ..asked() }, vec!["valuation.id"]),
-        (PublishRequest { previous: Some(EarlierPublication::default()), at_least: vec!["x".into()], ..asked() }, vec!["previous.entries", "at_least[0]"]),
+        (
+            PublishRequest { previous: Some(EarlierPublication::default()), at_least: vec!["x".into()], ..asked() },
+            vec!["previous.entries", "at_least[0]"],
+        ),
     ] {
         assert_eq!(fields(&publish(&fake, request).await.unwrap_err()), expected);
     }
@@ -119,7 +123,9 @@ async fn bad_requests_name_their_fields() {
 #[tokio::test]
 async fn only_a_reader_of_the_council_may_ask() {
     let fake = fake([12, 20]);
-    for rights in ["councils = [\"E09000001\"]\nsources = [\"*\"]\nroles = [\"writer\"]", "councils = [\"E09000009\"]\nsources = []\nroles = [\"reader\"]"] {
+    for rights in
+        ["councils = [\"E09000001\"]\nsources = [\"*\"]\nroles = [\"writer\"]", "councils = [\"E09000009\"]\nsources = []\nroles = [\"reader\"]"]
+    {
         let answer = with_rights(&fake, rights).publication().publish(signed(asked())).await;
         assert_eq!(answer.map(|_| ()).unwrap_err().code(), Code::PermissionDenied, "{rights}");
     }
