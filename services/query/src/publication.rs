@@ -226,7 +226,9 @@ fn is_closed(question: &Question, lattice: &Lattice) -> Result<(), Failure> {
     }
     let has_any = lattice.periods.iter().any(|node| node.period.grain == question.grain);
     if !has_any && question.period.is_none() {
-        let why = format!("grain: no unit with entries is closed: one closes {grace} days after its end, and the last entry was recorded on {last}");
+        let why = format!(
+            "grain: no closed unit has entries: one closes {grace} days after its end, the last entry was recorded on {last}, and longer spans are in larger units only"
+        );
         return refuse("grain".into(), why);
     }
     Ok(())

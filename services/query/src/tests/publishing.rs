@@ -96,7 +96,7 @@ async fn a_unit_that_is_open_is_refused() {
         "period: 2025-02 is open: it closes 30 days after its end, with the first entry recorded on 2025-03-31 or later (the last is of 2025-03-02)";
     assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, expected));
     let years = publish(&fake, PublishRequest { grain: Dimension::Year.into(), ..asked() }).await.unwrap_err();
-    assert!(years.message().starts_with("grain: no unit with entries is closed"), "{}", years.message());
+    assert!(years.message().starts_with("grain: no closed unit has entries"), "{}", years.message());
 }
 
 #[tokio::test]
