@@ -102,7 +102,7 @@ fn nothing_follows(tables: &[Value]) {
     for row in &all {
         let (service, measure, side, area, period) = key(row);
         let is_hidden = row["suppressed"].is_string();
-        if area != "" {
+        if !area.is_empty() {
             let above = if row["area_rest"] == true { text(row, "area") } else { text(row, "area_parent") };
             parts.entry((service.clone(), measure.clone(), side.clone(), above, period.clone(), "areas")).or_default().push(is_hidden);
         }
