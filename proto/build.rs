@@ -2,12 +2,14 @@
 use prost::Message;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "tandem/v1/event.proto",
     "tandem/v1/frame.proto",
     "tandem/v1/gateway_service.proto",
     "tandem/v1/query_service.proto",
     "tandem/v1/audit_service.proto",
+    "tandem/v1/publish.proto",
+    "tandem/internal/v1/lattice.proto",
     "tandem/internal/v1/projection_service.proto",
 ];
 

@@ -24,15 +24,18 @@ mod classes;
 mod compare;
 mod concentration;
 mod deciles;
+pub mod disclosure;
 mod entries;
 mod exchanges;
 mod finish;
 mod group;
+pub mod lattice;
 mod live;
 pub mod maintained;
 mod measures;
 mod outcomes;
 mod participants;
+pub mod published;
 mod retention;
 mod scope;
 mod source;
@@ -191,6 +194,12 @@ pub enum Error<E> {
     /// Actors' amounts have too many different values.
     #[error("{0}: ask for a smaller scope, or for fewer groups")]
     TooManyAmounts(metrics::TooManyAmounts),
+    /// A lattice has more cells than may be held at once.
+    #[error("the lattice has more than {max} cells: ask for fewer years")]
+    TooManyCells {
+        /// How many may be held.
+        max: usize,
+    },
 }
 
 /// Indicators that an error names.

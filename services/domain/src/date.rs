@@ -151,6 +151,22 @@ impl Period {
         Self { grain, index }
     }
 
+    /// Reads a month, quarter or year as it is displayed; `None`: it is none of these.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (grain, index) = match text.len() {
+            4 => (Grain::Year, Date::parse(&format!("{text}-01-01"))?),
+            7 => match text.split_once("-Q") {
+                Some((year, quarter @ ("1" | "2" | "3" | "4"))) => {
+                    let month = 3 * (quarter.parse::<u32>().ok()? - 1) + 1;
+                    (Grain::Quarter, Date::parse(&format!("{year}-{month:02}-01"))?)
+                }
+                _ => (Grain::Month, Date::parse(&format!("{text}-01"))?),
+            },
+            _ => return None,
+        };
+        Some(Self::of(index, grain))
+    }
+
     /// Its first and last day. `Ever` runs from [`EARLIEST`] to [`LATEST`].
     pub fn span(self) -> Span {
         let first_of_month = |months: i32| Date::from_ymd(months.div_euclid(12), months.rem_euclid(12) as u32 + 1, 1).unwrap_or(EARLIEST);
@@ -194,6 +210,16 @@ mod tests {
         }
         for bad in ["2023-02-29", "2024-13-01", "2024-00-01", "2024-01-00", "2024-1-01", "24-01-01", "2024-01-01T", "２024-01-1"] {
             assert_eq!(Date::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn units_are_read_as_they_are_shown() {
+        for text in ["2025-03", "2025-Q1", "2025-Q4", "2025", "1999-12"] {
+            assert_eq!(Period::parse(text).map(|period| period.to_string()).as_deref(), Some(text));
+        }
+        for bad in ["", "2025-13", "2025-Q5", "2025-Q0", "2025-1", "25", "ever", "2025-03-01", "x025", "202é-Q1"] {
+            assert_eq!(Period::parse(bad), None, "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::check::check;
 use crate::front::{Answers, Front, Settings, empty_answer};
 use crate::question::Question;
 use crate::upstream::Deadline;
-use crate::{AuditServer, value, watch};
+use crate::{AuditServer, PublicationServer, value, watch};
 use futures::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +43,11 @@ impl<T: Transport> QueryServer<T> {
     /// The auditors' front of the same books.
     pub fn audit(&self) -> AuditServer<T> {
         AuditServer::new(self.0.clone())
+    }
+
+    /// The front for tables for the public.
+    pub fn publication(&self) -> PublicationServer<T> {
+        PublicationServer::new(self.0.clone())
     }
 
     /// Begins a graceful stop: new calls are refused and streams end. Call it before the server's own shutdown, which waits for streams.

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod change;
 mod error;
+pub mod lattice;
 pub mod listen;
 pub mod partial;
 pub mod raw;

@@ -12,6 +12,7 @@ mod fold;
 mod foreign;
 mod maintained;
 mod outcomes;
+mod publish;
 mod reads;
 mod stop;
 mod stored;

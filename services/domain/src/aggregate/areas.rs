@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One area in the vintage that counts.
 #[derive(Debug)]
-struct Defined {
-    id: String,
-    vintage: String,
-    parent: Option<String>,
+pub(super) struct Defined {
+    pub id: String,
+    pub vintage: String,
+    pub parent: Option<String>,
     /// 0: none.
     decile: u8,
     population: Option<u64>,
@@ -148,7 +148,7 @@ impl Areas {
 }
 
 /// The council's areas, each in the vintage asked or, without one, in its newest.
-fn defined<R: Rows>(rows: &R, council: &str, asked: Option<&str>) -> Result<Vec<Defined>, Error<R::Error>> {
+pub(super) fn defined<R: Rows>(rows: &R, council: &str, asked: Option<&str>) -> Result<Vec<Defined>, Error<R::Error>> {
     let mut prefix = Key::of(Table::Definition, council);
     prefix.byte(DefinitionKind::Area as u8);
     let (mut all, mut vintages): (Vec<Defined>, BTreeSet<String>) = Default::default();

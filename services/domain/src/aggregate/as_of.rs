@@ -192,20 +192,22 @@ pub(super) fn scan_sequences<R: Rows>(
     failure.map_or(Ok(()), |error| Err(corrupt(error)))
 }
 
+/// What counted at a point.
+pub(super) fn counted_at<'p, R: Rows>(rows: &R, council: &str, point: &'p Point) -> Result<Counted<'p>, Error<R::Error>> {
+    let late = match point.late.get() {
+        Some(late) => late,
+        None => {
+            let late = late(rows, council, point.entries)?;
+            point.late.get_or_init(|| late)
+        }
+    };
+    Ok(Counted { entries: point.entries, late })
+}
+
 impl<R: Rows> Asked<'_, R> {
     /// What counted at the point asked for; `None`: what the views hold.
     pub(super) fn counted(&self) -> Result<Option<Counted<'_>>, Error<R::Error>> {
-        let Some(point) = &self.point else {
-            return Ok(None);
-        };
-        let late = match point.late.get() {
-            Some(late) => late,
-            None => {
-                let late = late(self.rows, self.council, point.entries)?;
-                point.late.get_or_init(|| late)
-            }
-        };
-        Ok(Some(Counted { entries: point.entries, late }))
+        self.point.as_ref().map(|point| counted_at(self.rows, self.council, point)).transpose()
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Found {
     exchange: Option<String>,
     /// Whether it is a contribution with an actor.
     has_actor: bool,
+    /// Whether it names the person it is about: the actor of a contribution, the recipient of a state input.
+    pub is_named: bool,
 }
 
 /// Numbers of names, looked up as they are met.
@@ -135,13 +137,14 @@ impl<R: Rows> Asked<'_, R> {
         let unreadable = || corrupt(Corrupt("Entry"));
         let (_, record) = read_entry(row).map_err(corrupt)?;
         let parts = Record::decode(record).map_err(|_| unreadable())?.parts;
-        let (given, evidence, has_actor): (Given<'_>, Evidence, bool) = match Body::decode(parts.facts) {
+        // A person part that cannot be read counts as empty, as the fold takes it.
+        let person = || Person::decode(parts.person).unwrap_or_default();
+        let (given, evidence, has_actor, is_named): (Given<'_>, Evidence, bool, bool) = match Body::decode(parts.facts) {
             Ok(Body::Contribution(contribution)) => {
-                // A person part that cannot be read counts as empty, as the fold takes it.
-                let has_actor = Person::decode(parts.person).unwrap_or_default().actor.is_some();
-                (contribution.given, contribution.evidence, has_actor)
+                let has_actor = person().actor.is_some();
+                (contribution.given, contribution.evidence, has_actor, has_actor)
             }
-            Ok(Body::StateInput(input)) => (input.given, input.evidence, false),
+            Ok(Body::StateInput(input)) => (input.given, input.evidence, false, person().recipient.is_some()),
             _ => return Err(unreadable()),
         };
         let occurred = Envelope::decode(parts.envelope).map_err(|_| unreadable())?.occurred;
@@ -158,7 +161,7 @@ impl<R: Rows> Asked<'_, R> {
         }
         let place = Place { service, base: measure.base, side: measure.side, area, evidence, unit };
         let (quantity, exchange) = (given.quantity, given.exchange.map(str::to_owned));
-        Ok(Some(Found { sequence, verdict, place, fit, measure: at, occurred, quantity, exchange, has_actor }))
+        Ok(Some(Found { sequence, verdict, place, fit, measure: at, occurred, quantity, exchange, has_actor, is_named }))
     }
 
     /// The number of a name that an entry with effect has.

@@ -9,6 +9,7 @@ mod joined;
 mod maintained;
 mod many_areas;
 mod plans;
+mod publishing;
 mod random;
 mod random_outcomes;
 mod recount;

@@ -50,7 +50,7 @@ fn to_maintained(council: &str, state: State) -> v1::MaintainedValuation {
 /// How long the views may take to reach the end of the book again.
 const REFOLD: Duration = Duration::from_secs(5);
 
-fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
+pub(super) fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
     match error {
         aggregate::Error::Rows(Interrupted(failure)) => failure,
         aggregate::Error::Refused(fields) => Failure::Invalid(fields),
@@ -81,6 +81,9 @@ fn failure(council: &str, error: aggregate::Error<Interrupted>) -> Failure {
         }
         aggregate::Error::TooManyAmounts(_) => {
             Failure::Precondition { reason: "TOO_MANY_AMOUNTS", subject: "scope".into(), description: format!("{council}: {error}") }
+        }
+        aggregate::Error::TooManyCells { .. } => {
+            Failure::Precondition { reason: "TOO_MANY_CELLS", subject: "first_year".into(), description: format!("{council}: {error}") }
         }
     }
 }
@@ -121,7 +124,7 @@ fn question(request: &AggregateRequest) -> Result<Question, Failure> {
     })
 }
 
-fn valuation(valuation: &v1::ValuationRef) -> ValuationAsked {
+pub(super) fn valuation(valuation: &v1::ValuationRef) -> ValuationAsked {
     ValuationAsked { id: valuation.id.clone(), version: Some(valuation.version).filter(|version| *version > 0) }
 }
 
@@ -172,14 +175,14 @@ fn day(field: &str, text: &str) -> Result<Option<Date>, Failure> {
 }
 
 /// A view's rows, until its deadline: afterwards nobody waits for the answer.
-struct Timed<'a, R> {
+pub(super) struct Timed<'a, R> {
     rows: &'a R,
     deadline: Deadline,
     reads: AtomicU32,
 }
 
 /// Reading stopped: the deadline passed, or a read failed.
-struct Interrupted(Failure);
+pub(super) struct Interrupted(Failure);
 
 impl From<Corrupt> for Interrupted {
     fn from(corrupt: Corrupt) -> Self {
@@ -188,7 +191,7 @@ impl From<Corrupt> for Interrupted {
 }
 
 impl<'a, R: Readable> Timed<'a, R> {
-    fn new(view: &View<'a, R>) -> Self {
+    pub(super) fn new(view: &View<'a, R>) -> Self {
         Self { rows: view.rows(), deadline: view.deadline(), reads: AtomicU32::new(0) }
     }
 

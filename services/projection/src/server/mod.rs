@@ -16,12 +16,13 @@ use tandem_proto::internal::v1::projection_service_server::{ProjectionService, P
 use tandem_proto::internal::v1::{
     AggregateRequest, AggregateResponse, GetCatalogueRequest, GetCatalogueResponse, GetCheckpointRequest, GetCheckpointResponse,
     GetConsistencyProofRequest, GetConsistencyProofResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest, GetExchangeResponse,
-    GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest, GetStatusResponse, ListBooksRequest,
-    ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse, ReadEntriesRequest,
-    ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
+    GetLatticeRequest, GetLatticeResponse, GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest,
+    GetStatusResponse, ListBooksRequest, ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse,
+    ReadEntriesRequest, ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
 };
 use tandem_wire::status::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::Iter;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -158,6 +159,20 @@ impl ProjectionService for ProjectionServer {
             read::aggregate(&View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant())), &request)
         };
         Ok(Response::new(self.answer(&metadata, about, read).await?))
+    }
+
+    type GetLatticeStream = Iter<Box<dyn Iterator<Item = Result<GetLatticeResponse, Status>> + Send>>;
+
+    async fn get_lattice(&self, request: Request<GetLatticeRequest>) -> Result<Response<Self::GetLatticeStream>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        check_council(&request.council)?;
+        let (councils, at_least) = ([request.council.clone()], request.at_least.clone());
+        let about = About { councils: &councils, at_least: &at_least };
+        let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
+            read::get_lattice(&View::new(snapshot, &request.council, shared.source.id(), Some(deadline.instant())), &request)
+        };
+        let messages: Box<dyn Iterator<Item = _> + Send> = Box::new(self.answer(&metadata, about, read).await?.map(Ok));
+        Ok(Response::new(tokio_stream::iter(messages)))
     }
 
     async fn get_exchange(&self, request: Request<GetExchangeRequest>) -> Result<Response<GetExchangeResponse>, Status> {

@@ -22,12 +22,15 @@ pub struct Fake {
     pub asked: Arc<Mutex<Vec<(AggregateRequest, bool)>>>,
     /// Calls of GetCatalogue so far.
     pub catalogue_calls: Arc<Mutex<u32>>,
+    /// What GetLattice answers, and what it was asked.
+    pub lattice: Arc<Mutex<(Vec<GetLatticeResponse>, Vec<GetLatticeRequest>)>>,
     commits: broadcast::Sender<()>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
-        Self { answers: shared(HashMap::new()), asked: shared(Vec::new()), catalogue_calls: shared(0), commits: broadcast::Sender::new(64) }
+        let (answers, asked, catalogue_calls, lattice) = (shared(HashMap::new()), shared(Vec::new()), shared(0), Default::default());
+        Self { answers, asked, catalogue_calls, lattice, commits: broadcast::Sender::new(64) }
     }
 }
 
@@ -125,6 +128,14 @@ impl ProjectionService for Fake {
         }
     }
 
+    type GetLatticeStream = Answers<GetLatticeResponse>;
+
+    async fn get_lattice(&self, request: Request<GetLatticeRequest>) -> Result<Response<Self::GetLatticeStream>, Status> {
+        let mut lattice = self.lattice.lock().unwrap();
+        lattice.1.push(request.into_inner());
+        Ok(Response::new(Box::pin(tokio_stream::iter(lattice.0.clone().into_iter().map(Ok)))))
+    }
+
     async fn get_catalogue(&self, request: Request<GetCatalogueRequest>) -> Result<Response<GetCatalogueResponse>, Status> {
         *self.catalogue_calls.lock().unwrap() += 1;
         let question = request.into_inner().request.unwrap_or_default();
@@ -151,7 +162,7 @@ impl ProjectionService for Fake {
     }
 
     async fn get_checkpoint(&self, _: Request<GetCheckpointRequest>) -> Result<Response<GetCheckpointResponse>, Status> {
-        Err(Status::unimplemented("no test asks"))
+        not_here()
     }
 
     async fn get_receipt(&self, _: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {

@@ -4,6 +4,7 @@ mod areas;
 mod as_of;
 mod asking;
 mod fake;
+mod publishing;
 mod values;
 mod watching;
 

@@ -6,6 +6,8 @@ pub mod exchange;
 mod facts;
 pub mod metrics;
 mod points;
+pub mod publish;
+mod publish_document;
 pub mod shown;
 pub mod statement;
 pub mod status;
@@ -18,6 +20,7 @@ mod value_explain;
 
 use crate::client::{Connection, Server, explain};
 use std::time::Duration;
+use tandem_proto::v1::publication_service_client::PublicationServiceClient;
 use tandem_proto::v1::query_service_client::QueryServiceClient;
 use tonic::{Request, Response, Status};
 
@@ -48,6 +51,14 @@ impl Asking {
     pub async fn connect(&self) -> anyhow::Result<Asker> {
         let client = QueryServiceClient::new(self.server.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX);
         Ok(Asker { client, timeout: Duration::from_secs(self.timeout) })
+    }
+
+    /// Connects for tables for the public; the request gets the command's deadline.
+    pub async fn publications<M>(&self, message: M) -> anyhow::Result<(PublicationServiceClient<Connection>, Request<M>)> {
+        let client = PublicationServiceClient::new(self.server.connect().await?).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut request = Request::new(message);
+        request.set_timeout(Duration::from_secs(self.timeout));
+        Ok((client, request))
     }
 }
 

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
 /// The public services, as health checks and reflection name them.
-pub(super) const SERVICES: [&str; 3] = ["tandem.v1.GatewayService", "tandem.v1.QueryService", "tandem.v1.AuditService"];
+pub(super) const SERVICES: [&str; 4] =
+    ["tandem.v1.GatewayService", "tandem.v1.QueryService", "tandem.v1.AuditService", "tandem.v1.PublicationService"];
 
 /// How query reaches the projection of its own process: without a network.
 pub(crate) type InProcess = ProjectionServiceServer<ProjectionServer>;
@@ -50,6 +51,7 @@ pub(super) async fn serve(
         .add_service(GatewayServer::new(parts.gateway.clone()))
         .add_service(parts.query.service())
         .add_service(parts.query.audit().service())
+        .add_service(parts.query.publication().service())
         .add_service(health.service())
         .add_service(reflection.with_service_name("grpc.health.v1.Health").build_v1()?)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping.cancelled_owned())

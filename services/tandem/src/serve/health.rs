@@ -75,8 +75,8 @@ impl Reports {
         let log = !parts.log.statistics().failed;
         let projection = matches!(*parts.projection.health().borrow(), Health::Serving);
         let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        let [gateway, query, audit] = SERVICES;
-        for (name, serving) in [(gateway, log), (query, projection), (audit, projection), ("", log && projection)] {
+        let [gateway, query, audit, publication] = SERVICES;
+        for (name, serving) in [(gateway, log), (query, projection), (audit, projection), (publication, projection), ("", log && projection)] {
             self.0.set_service_status(name, status(serving)).await;
         }
     }
