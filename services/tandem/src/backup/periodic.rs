@@ -28,7 +28,6 @@ pub(crate) struct Args {
 impl Args {
     /// What they ask for; `None`: no backups. Opens the store, so that one that cannot be used is found at the start.
     pub fn open(&self, data_dir: &Path) -> anyhow::Result<Option<Backups>> {
-        super::tidy(data_dir);
         let Some(url) = &self.backup_to else { return Ok(None) };
         Ok(Some(Backups {
             store: SnapshotStore::open_or_make(url)?,

@@ -99,6 +99,8 @@ async fn back_up(parts: Arc<Parts>, stopping: CancellationToken) {
 async fn build(checked: &Checked) -> anyhow::Result<Parts> {
     let backups = checked.backup.open(&checked.data_dir)?;
     let (log, projection) = open(&checked.data_dir, signing::publisher(checked)?).await?;
+    // Now the directory is ours.
+    crate::backup::tidy(&checked.data_dir);
     let known = grpc::Catalogue(projection.known());
     let settings = GatewaySettings { authenticator: checked.authenticator.clone(), known: Some(Arc::new(known)), ..GatewaySettings::default() };
     let gateway = Arc::new(Gateway::new(log.clone(), settings));
