@@ -155,7 +155,8 @@ impl Bucket {
         for (key, (bytes, at)) in &page {
             let (size, at) = (bytes.len(), time(*at).0);
             // Writing to a String cannot fail.
-            let _ = write!(text, "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{at}</LastModified><ETag>{}</ETag></Contents>", tag(bytes));
+            let _ =
+                write!(text, "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{at}</LastModified><ETag>{}</ETag></Contents>", tag(bytes));
         }
         if let (Some((last, _)), Some(_)) = (page.last(), found.next()) {
             let _ = write!(text, "<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>");
@@ -241,10 +242,7 @@ fn time(at: SystemTime) -> (String, String) {
         (day, month) = (day - days, month + 1);
     }
     let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
-    (
-        format!("{year}-{:02}-{:02}T{clock}.000Z", month + 1, day + 1),
-        format!("{weekday}, {:02} {} {year} {clock} GMT", day + 1, MONTHS[month]),
-    )
+    (format!("{year}-{:02}-{:02}T{clock}.000Z", month + 1, day + 1), format!("{weekday}, {:02} {} {year} {clock} GMT", day + 1, MONTHS[month]))
 }
 
 #[cfg(test)]

@@ -265,7 +265,9 @@ async fn what_cannot_be_done_is_refused_in_one_line() {
     let nowhere = place.path("nowhere");
     assert!(refused(&["backup", "--data-dir", text(&nowhere), "--to", &url]).contains("there is no directory"));
     assert!(refused(&["backup", "list", "--from", text(&nowhere)]).contains("cannot open the snapshot store"));
-    assert!(refused(&["backup", "--to", "ftp://x", "--data-dir", text(place.parent.path())]).contains("give a directory, file:///DIRECTORY or s3://"));
+    assert!(
+        refused(&["backup", "--to", "ftp://x", "--data-dir", text(place.parent.path())]).contains("give a directory, file:///DIRECTORY or s3://")
+    );
     assert!(refused(&["backup", "--to", &url, "--data-dir", text(place.parent.path())]).contains("there is no projection in"));
     assert!(refused(&["restore", "--from", &url, "--data-dir", text(&nowhere)]).contains("there is no snapshot in"));
 
@@ -428,6 +430,7 @@ async fn a_bucket_keeps_backups_as_a_directory_does() {
     // Not what the variables allow: another bucket, and a server without TLS where nobody said so.
     let other = in_bucket(&s3, &["backup", "list", "--from", "s3://other/x"]);
     assert!(!other.status.success() && said(&other).lines().count() == 1, "{}", said(&other));
-    let plain = Command::new(binary()).args(["backup", "list", "--from", &url]).envs(s3.environment()).env("AWS_ALLOW_HTTP", "false").output().unwrap();
+    let plain =
+        Command::new(binary()).args(["backup", "list", "--from", &url]).envs(s3.environment()).env("AWS_ALLOW_HTTP", "false").output().unwrap();
     assert!(!plain.status.success(), "{}", said(&plain));
 }

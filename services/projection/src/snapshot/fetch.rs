@@ -1,9 +1,9 @@
 //! Restores snapshots. Everything is fetched aside and checked before it is put where a server looks for it.
 
+use super::Error;
 use super::manifest::{File, Manifest, Named, hex};
 use super::place::{SnapshotStore, file_key};
 use super::state::{self, State};
-use super::Error;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use sha2::{Digest, Sha256};
@@ -62,7 +62,10 @@ pub async fn check(store: &SnapshotStore, meant: Option<&str>) -> Result<Restore
     let named = store.find(meant).await?;
     let manifest = store.manifest(&named).await?;
     let part = Part { named, manifest, only: None };
-    let reads = part.files().map(|file| part.fetch(store, file, None));
+    let mut reads = Vec::new();
+    for file in part.files() {
+        reads.push(part.fetch(store, file, None));
+    }
     futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     Ok(Restored { id: part.named.id(), manifest: part.manifest })
 }
@@ -103,19 +106,25 @@ impl Part {
     }
 
     async fn fetch_all(&self, store: &SnapshotStore, aside: &Path) -> Result<(), Error> {
-        for directory in self.files().filter_map(|file| self.path(aside, file).parent().map(Path::to_owned)).chain([aside.to_owned()]) {
-            fs::create_dir_all(&directory).map_err(|error| Error::local("make", &directory, &error))?;
+        self.make_directories(aside)?;
+        let mut fetches = Vec::new();
+        for file in self.files() {
+            fetches.push(self.fetch(store, file, Some(self.path(aside, file))));
         }
-        let fetches = self.files().map(|file| {
-            let path = self.path(aside, file);
-            async move { self.fetch(store, file, Some(&path)).await }
-        });
         futures::stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.check(store, aside).await
     }
 
+    fn make_directories(&self, aside: &Path) -> Result<(), Error> {
+        let of_files = self.files().filter_map(|file| self.path(aside, file).parent().map(Path::to_owned));
+        for directory in of_files.chain([aside.to_owned()]) {
+            fs::create_dir_all(&directory).map_err(|error| Error::local("make", &directory, &error))?;
+        }
+        Ok(())
+    }
+
     /// Reads a file, into a local one if one is named, and compares it with what the snapshot says.
-    async fn fetch(&self, store: &SnapshotStore, file: &File, to: Option<&Path>) -> Result<(), Error> {
+    async fn fetch(&self, store: &SnapshotStore, file: &File, to: Option<PathBuf>) -> Result<(), Error> {
         let key = file_key(&file.sha256);
         let wrong = |why: String| self.unusable(store, format!("{} ({key})", file.path), why);
         let object = match store.store.get(&key).await {
@@ -126,19 +135,22 @@ impl Part {
             return Err(wrong(format!("has {} bytes and should have {}", object.meta.size, file.bytes)));
         }
         let failed = |path: &Path, error: &std::io::Error| Error::local("write", path, error);
-        let mut out = to.map(|path| fs::File::create_new(path).map_err(|error| failed(path, &error))).transpose()?;
+        let mut out = match to {
+            None => None,
+            Some(path) => Some((fs::File::create_new(&path).map_err(|error| failed(&path, &error))?, path)),
+        };
         let (mut hasher, mut parts) = (Sha256::new(), object.into_stream());
         while let Some(part) = parts.try_next().await.map_err(|error| store.failed(&key, &error))? {
             hasher.update(&part);
-            if let (Some(out), Some(path)) = (&mut out, to) {
+            if let Some((out, path)) = &mut out {
                 out.write_all(&part).map_err(|error| failed(path, &error))?;
             }
         }
         if hex(&hasher.finalize()) != file.sha256 {
             return Err(wrong("is not what was written: its bytes do not have its hash".into()));
         }
-        if let (Some(out), Some(path)) = (out, to) {
-            out.sync_all().map_err(|error| failed(path, &error))?;
+        if let Some((out, path)) = out {
+            out.sync_all().map_err(|error| failed(&path, &error))?;
         }
         Ok(())
     }

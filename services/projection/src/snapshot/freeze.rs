@@ -1,8 +1,8 @@
 //! Copies of what runs, in hard links: taken in about the time of a flush, while the fold goes on.
 
+use super::Error;
 use super::manifest::{Cut, FORMAT};
 use super::state::{self, State};
-use super::Error;
 use crate::projection::Shared;
 use crate::store::Store;
 use crate::{Health, Options, Projection};
@@ -235,7 +235,8 @@ mod tests {
         for round in 0..6 {
             until("some entries more", || ledger.projection.counts().0 > last + 20);
             let acknowledged = ledger.log.statistics().records;
-            let frozen = ledger.projection.freeze_ledger(&ledger.log, &directory.path().join("checkpoints"), &directory.path().join("frozen")).unwrap();
+            let frozen =
+                ledger.projection.freeze_ledger(&ledger.log, &directory.path().join("checkpoints"), &directory.path().join("frozen")).unwrap();
             store.send(&frozen).await.unwrap();
             let into = directory.path().join(format!("restored {round}"));
             let restored = restore_ledger(&store, None, &into).await.unwrap();

@@ -1,7 +1,7 @@
 //! What a snapshot says of itself.
 
-use super::place::{SNAPSHOTS, SnapshotStore};
 use super::Error;
+use super::place::{SNAPSHOTS, SnapshotStore};
 use object_store::path::Path as Key;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -210,7 +210,8 @@ fn is_hash(text: &str) -> bool {
 
 /// Whether a path stays below the directory that it is restored to: two parts, of names that such files have.
 fn is_safe(path: &str) -> bool {
-    let is_name = |name: &str| !name.starts_with('.') && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_name =
+        |name: &str| !name.starts_with('.') && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     path.split_once('/').is_some_and(|(directory, name)| matches!(directory, "projection" | "log" | "checkpoints") && is_name(name))
 }
 

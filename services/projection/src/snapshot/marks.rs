@@ -1,7 +1,7 @@
 //! Marks: who writes and who prunes at this moment. See the [module](super) for why that suffices.
 
-use super::place::{MARKS, SnapshotStore};
 use super::Error;
+use super::place::{MARKS, SnapshotStore};
 use bytes::Bytes;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};

@@ -40,7 +40,7 @@ mod state;
 pub use error::Error;
 pub use fetch::{Restored, check, restore, restore_ledger};
 pub use freeze::{Frozen, freeze_stopped};
-pub use manifest::{BookSize, Cut, File, FoldedTo, FORMAT, Manifest, Named};
+pub use manifest::{BookSize, Cut, FORMAT, File, FoldedTo, Manifest, Named};
 pub use place::SnapshotStore;
 pub use prune::Pruned;
 pub use send::Sent;

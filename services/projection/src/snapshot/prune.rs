@@ -1,9 +1,9 @@
 //! Removes old snapshots, and files that none refers to any more.
 
+use super::Error;
 use super::manifest::{Manifest, Named};
 use super::marks::{Doing, Mark};
 use super::place::{FILES, SNAPSHOTS, SnapshotStore};
-use super::Error;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
 

@@ -7,7 +7,8 @@ use super::{Error, Frozen};
 use crate::Projection;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::path::Path as Key;
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -84,10 +85,11 @@ impl SnapshotStore {
             }
         }
         let sent = (missing.len() as u64, missing.iter().map(|(file, _)| file.bytes).sum());
-        let sending = missing.into_iter().map(|(file, path)| async move {
-            mark.check()?;
-            self.send_file(file, path).await
-        });
+        // A list of futures and not a closure that makes them: that could not go to another thread.
+        let mut sending = Vec::with_capacity(missing.len());
+        for (file, path) in missing {
+            sending.push(self.send_file(file, path, mark));
+        }
         futures::stream::iter(sending).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         let manifest = manifest(frozen, files);
         let bytes = manifest.encode();
@@ -130,7 +132,8 @@ impl SnapshotStore {
     }
 
     /// Sends one file. What is sent is hashed once more: what is kept under a hash has that hash.
-    async fn send_file(&self, file: &File, path: &Path) -> Result<(), Error> {
+    async fn send_file(&self, file: &File, path: &Path, mark: &Mark) -> Result<(), Error> {
+        mark.check()?;
         let key = file_key(&file.sha256);
         let failed = |error: &object_store::Error| self.failed(&key, error);
         let mut source = fs::File::open(path).map_err(|error| Error::local("open", path, &error))?;
@@ -142,26 +145,34 @@ impl SnapshotStore {
             return self.put(&key, part).await;
         }
         let mut upload = self.store.put_multipart(&key).await.map_err(|error| failed(&error))?;
-        let mut put = async || -> Result<(), Error> {
-            loop {
-                let (part, is_last) = read_part(&mut source, path)?;
-                hasher.update(&part);
-                if !part.is_empty() {
-                    upload.put_part(PutPayload::from(part)).await.map_err(|error| failed(&error))?;
-                }
-                if is_last {
-                    return Ok(());
-                }
-            }
-        };
-        let put = put().await.and_then(|()| unchanged(file, path, hasher));
-        if let Err(error) = put {
+        let put = self.send_parts(&mut *upload, &mut source, path, &key, &mut hasher).await;
+        if let Err(error) = put.and_then(|()| unchanged(file, path, hasher)) {
             // A store that cannot be told keeps the parts until its own rules remove them.
             let _ = upload.abort().await;
             return Err(error);
         }
         upload.complete().await.map_err(|error| failed(&error))?;
         Ok(())
+    }
+
+    async fn send_parts(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        source: &mut fs::File,
+        path: &Path,
+        key: &Key,
+        hasher: &mut Sha256,
+    ) -> Result<(), Error> {
+        loop {
+            let (part, is_last) = read_part(source, path)?;
+            hasher.update(&part);
+            if !part.is_empty() {
+                upload.put_part(PutPayload::from(part)).await.map_err(|error| self.failed(key, &error))?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a copied store is a state of, read from the copy itself.
 
-use super::manifest::{BookSize, Cut, FoldedTo, Manifest, hex};
 use super::Error;
-use crate::book::Stored;
-use crate::store::meta::{Cursor, FORMAT, Meta};
-use crate::store::Store;
+use super::manifest::{BookSize, Cut, FoldedTo, Manifest, hex};
 use crate::Options;
+use crate::book::Stored;
+use crate::store::Store;
+use crate::store::meta::{Cursor, FORMAT, Meta};
 use std::path::Path;
 use tandem_log::embedded::Copied;
 
@@ -65,7 +65,10 @@ impl State {
     /// In what it differs from another, in words.
     pub fn differs(&self, other: &Self) -> Option<String> {
         if let Some((own, others)) = self.books.iter().zip(&other.books).find(|(own, others)| own != others) {
-            return Some(format!("has a book of {} with {} entries and root {}, not {} with {} entries and root {}", own.council, own.size, own.root, others.council, others.size, others.root));
+            return Some(format!(
+                "has a book of {} with {} entries and root {}, not {} with {} entries and root {}",
+                own.council, own.size, own.root, others.council, others.size, others.root
+            ));
         }
         (self != other).then(|| "is of another moment or another log than the snapshot says".into())
     }
@@ -79,7 +82,12 @@ pub(super) fn cuts(copied: &Copied) -> Vec<Cut> {
 /// Whether a store can go on from a log: each cursor must lie within it.
 pub(super) fn fits(state: &State, id: &str, cuts: &[Cut]) -> Result<(), Error> {
     if state.log != id || state.partitions as usize != cuts.len() {
-        return Err(Error::Apart(format!("the store is of log {} with {} partitions, the log is {id} with {}", state.log, state.partitions, cuts.len())));
+        return Err(Error::Apart(format!(
+            "the store is of log {} with {} partitions, the log is {id} with {}",
+            state.log,
+            state.partitions,
+            cuts.len()
+        )));
     }
     for cut in cuts {
         let next = state.cursors.iter().find(|cursor| cursor.partition == cut.partition).map_or(0, |cursor| cursor.offset);

@@ -20,7 +20,9 @@ pub(super) fn take_newer(from: &Path, into: &Path) -> anyhow::Result<u64> {
         let known = if to.exists() { Some(published(&to)?) } else { None };
         if known.is_none_or(|known| known < published(&path).unwrap_or(0)) {
             published(&path)?;
-            std::fs::copy(&path, &to).and_then(|_| std::fs::File::open(&to)?.sync_all()).with_context(|| format!("cannot copy {}", path.display()))?;
+            std::fs::copy(&path, &to)
+                .and_then(|_| std::fs::File::open(&to)?.sync_all())
+                .with_context(|| format!("cannot copy {}", path.display()))?;
             taken += 1;
         }
     }

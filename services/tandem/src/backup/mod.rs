@@ -134,7 +134,8 @@ async fn run_backup(data_dir: &Path, to: &str, json: bool) -> anyhow::Result<()>
     anyhow::ensure!(data_dir.is_dir(), "there is no directory {}: name the server's with --data-dir", data_dir.display());
     let store = SnapshotStore::open_or_make(to)?;
     let (began, directory) = (Instant::now(), data_dir.to_owned());
-    let frozen = spawn_blocking(move || snapshot::freeze_stopped(&directory, &directory.join(FROZEN))).await.context("copying the ledger panicked")?;
+    let frozen =
+        spawn_blocking(move || snapshot::freeze_stopped(&directory, &directory.join(FROZEN))).await.context("copying the ledger panicked")?;
     let frozen = match frozen {
         Err(Error::Projection(tandem_projection::Error::InUse { .. }) | Error::Log(tandem_log::Error::InUse { .. })) => {
             anyhow::bail!("a process uses {}: a server that runs backs itself up, see `tandem serve --backup-to`", data_dir.display())

@@ -54,11 +54,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         count(super::milliseconds(began.elapsed())),
     ))?;
     if newer > 0 {
-        eprintln!("tandem: took {newer} newer checkpoints from --checkpoints: those books are published again once they have grown beyond them, as the same history");
+        eprintln!(
+            "tandem: took {newer} newer checkpoints from --checkpoints: those books are published again once they have grown beyond them, as the same history"
+        );
     }
     let has_published = published.is_dir() && std::fs::read_dir(&published)?.next().is_some();
     if has_published && !args.data_dir.join("signing.key").exists() {
-        eprintln!("tandem: the signing key is in no backup: put it at {}, or name it with --signing-key", args.data_dir.join("signing.key").display());
+        eprintln!(
+            "tandem: the signing key is in no backup: put it at {}, or name it with --signing-key",
+            args.data_dir.join("signing.key").display()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
