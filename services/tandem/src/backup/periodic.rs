@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Whether and how a server backs itself up.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct BackupArgs {
     /// Where this server's ledger is backed up: a directory, file:///DIRECTORY or s3://BUCKET/PREFIX, see `tandem backup --help`
     #[arg(long, value_name = "URL")]
     backup_to: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     backup_keep: Option<u32>,
 }
 
-impl Args {
+impl BackupArgs {
     /// What they ask for; `None`: no backups. Opens the store, so that one that cannot be used is found at the start.
     pub fn open(&self, data_dir: &Path) -> anyhow::Result<Option<Backups>> {
         let Some(url) = &self.backup_to else { return Ok(None) };

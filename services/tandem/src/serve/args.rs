@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     drain_seconds: u64,
     #[command(flatten)]
-    backup: crate::backup::periodic::Args,
+    backup: crate::backup::periodic::BackupArgs,
 }
 
 /// Which log.
@@ -80,7 +80,7 @@ pub(super) struct Checked {
     pub drain: Duration,
     pub signing_key: Option<PathBuf>,
     pub book_name: Option<String>,
-    pub backup: crate::backup::periodic::Args,
+    pub backup: crate::backup::periodic::BackupArgs,
 }
 
 impl Args {
