@@ -211,7 +211,8 @@ async fn a_stopped_ledger_is_backed_up_listed_checked_pruned_and_restored() {
     let mut generator = generator(COUNCIL, &mut random);
     stopped(&data, &mut generator, 5).await;
     let first = backup(&data, &url);
-    assert_eq!((&first["files_sent"], &first["bytes_sent"]), (&first["files"], &first["bytes"]), "{first}");
+    // Files of equal bytes, like RocksDB's empty ones, are one.
+    assert_eq!(first["bytes_sent"], first["bytes"], "{first}");
     stopped(&data, &mut generator, 5).await;
     let second = backup(&data, &url);
     let number = |of: &serde_json::Value, field: &str| of[field].as_u64().unwrap();
