@@ -9,5 +9,6 @@ pub mod given;
 pub mod model;
 pub mod questions;
 pub mod random;
+pub mod s3;
 pub mod served;
 pub mod server;

@@ -16,6 +16,7 @@
 
 mod acknowledged;
 mod assembly;
+mod copy;
 mod directory;
 mod ends;
 #[cfg(feature = "testing")]
@@ -27,6 +28,7 @@ mod settings;
 mod store;
 mod writer;
 
+pub use copy::{Copied, look};
 #[cfg(feature = "testing")]
 pub use faults::{Fault, Faults};
 

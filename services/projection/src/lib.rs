@@ -12,7 +12,7 @@
 //! Maintained valuations follow the views on a thread of their own, in commits of their own.
 //!
 //! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
-//! [`dump`] lists every row as it logically is.
+//! [`dump`] lists every row as it logically is. [`snapshot`] keeps copies of a store in an object store, and starts new nodes from them.
 
 mod book;
 mod error;
@@ -25,6 +25,7 @@ mod projection;
 pub mod read;
 mod rebuild;
 mod server;
+pub mod snapshot;
 mod store;
 mod tail;
 

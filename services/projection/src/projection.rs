@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub progress: watch::Sender<Progress>,
     pub metrics: Metrics,
     pub stopping: AtomicBool,
+    /// Held while store and log are copied: the log may not lose in between what the copied store needs of it.
+    pub trimming: Mutex<()>,
     health: watch::Sender<Health>,
 }
 
@@ -104,6 +106,7 @@ impl Projection {
             progress: watch::Sender::new(progress),
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
+            trimming: Mutex::new(()),
         });
         if stale {
             tracing::info!("the views are of another version of the fold: folding them again from the archive");

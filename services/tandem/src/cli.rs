@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve};
+use crate::{ask, audit, backup, bench, generate, import, keygen, logging, output, rebuild, serve};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -39,6 +39,8 @@ enum Command {
     Publish(Box<ask::publish::Args>),
     Audit(audit::Args),
     Rebuild(rebuild::Args),
+    Backup(backup::Args),
+    Restore(backup::restore::Args),
     Keygen(keygen::Args),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
@@ -77,6 +79,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Publish(args) => ask::publish::run(*args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => backup::restore::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,

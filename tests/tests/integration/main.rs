@@ -3,6 +3,7 @@
 mod areas;
 mod as_of;
 mod audit;
+mod backup;
 mod bad_input;
 mod books;
 mod compare;

@@ -6,6 +6,7 @@ use super::keys::{self, FrameKey, frame_key, offset_in, open_frame, seal_frame};
 use super::{directory, manifest, settings};
 use crate::{Error, StoredFrame};
 use bytes::Bytes;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{DB, ErrorKind, WriteBatch};
 use std::path::{Path, PathBuf};
 use tandem_domain::position::LogId;
@@ -71,6 +72,19 @@ pub(super) fn open(path: &Path, partitions: u32, write_buffer_bytes: usize) -> R
     acknowledged.begin(store.id, extent.frames())?;
     directory::sync(path)?;
     Ok(Opened { store, acknowledged, extent })
+}
+
+/// Reads what log a directory holds and where its partitions begin and end, and writes nothing. Nobody may use it meanwhile.
+pub(super) fn look(path: &Path) -> Result<(LogId, Extent), Error> {
+    let damaged = |what: String| Error::Damaged { path: path.into(), what };
+    manifest::check(path).map_err(damaged)?;
+    let options = settings::database(16 << 20, false);
+    let open = || DB::open_for_read_only(&options, path, false).map_err(|error| open_error(path, &error));
+    let value = open()?.get(keys::log_key()).map_err(|error| open_error(path, &error))?;
+    let value = value.ok_or_else(|| damaged("it holds no log".into()))?;
+    let (_, partitions) = keys::open_log(&value).map_err(|what| damaged(what.into()))?;
+    let store = Store::identify(open()?, path, partitions)?.ok_or_else(|| damaged("it holds no log".into()))?;
+    Ok((store.id, store.extent(path)?))
 }
 
 /// Whether a log that was found can be all of what was acknowledged.
@@ -240,6 +254,12 @@ impl Store {
         batch.put(keys::start_key(partition), keys::start_value(partition, before, append_us));
         let failed = |error| Error::Io { what: format!("cannot trim partition {partition} to {before}: {}", one_line(&error)) };
         self.db.write_opt(batch, &settings::synced()).map_err(failed)
+    }
+
+    /// Copies what is written into a directory that is not there: files that never change are hard links. Writing goes on.
+    pub fn copy(&self, into: &Path) -> Result<(), Error> {
+        let failed = |error| Error::Io { what: format!("cannot copy the log to {}: {}", into.display(), one_line(&error)) };
+        Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(into)).map_err(failed)
     }
 
     /// Where it is.

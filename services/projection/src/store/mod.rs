@@ -12,6 +12,7 @@ pub(crate) use rows::Snapshot;
 use crate::error::one_line;
 use crate::{Error, Options};
 use groups::{GROUPS, Group};
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{ColumnFamily, DB, ErrorKind, FlushOptions, ReadOptions, WriteBatch};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -122,6 +123,12 @@ impl Store {
         let mut waiting = FlushOptions::default();
         waiting.set_wait(true);
         Ok(self.db.flush_cfs_opt(&GROUPS.map(|group| self.family(group)), &waiting)?)
+    }
+
+    /// Copies what is committed into a directory that is not there, in the same file system: files that never change are hard links. What
+    /// is in memory is flushed first, since there is no write-ahead log. Commits go on meanwhile.
+    pub fn copy(&self, into: &Path) -> Result<(), Error> {
+        Ok(Checkpoint::new(&self.db)?.create_checkpoint(into)?)
     }
 
     /// What is committed now, for as long as it is held.

@@ -23,6 +23,8 @@ impl Trim {
         if self.after_bytes.is_none_or(|limit| self.bytes < limit) {
             return Ok(());
         }
+        // While a snapshot is being made it waits; the fold does not.
+        let Ok(_gate) = shared.trimming.try_lock() else { return Ok(()) };
         self.bytes = 0;
         // Commits are not synced one by one; a frame may go only once what became of it cannot be lost.
         shared.store.sync()?;

@@ -8,6 +8,7 @@ mod maintained;
 mod positions;
 mod publish;
 mod restarts;
+mod snapshots;
 mod streams;
 mod support;
 mod whole;

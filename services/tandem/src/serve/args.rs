@@ -57,6 +57,8 @@ pub struct Args {
     /// Seconds that calls in flight have to end when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     drain_seconds: u64,
+    #[command(flatten)]
+    backup: crate::backup::periodic::BackupArgs,
 }
 
 /// Which log.
@@ -78,6 +80,7 @@ pub(super) struct Checked {
     pub drain: Duration,
     pub signing_key: Option<PathBuf>,
     pub book_name: Option<String>,
+    pub backup: crate::backup::periodic::BackupArgs,
 }
 
 impl Args {
@@ -105,6 +108,7 @@ impl Args {
             drain,
             signing_key: self.signing_key.clone(),
             book_name: self.book_name.clone(),
+            backup: self.backup.clone(),
         })
     }
 }

@@ -67,6 +67,9 @@ async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response
     parts.gateway.render_metrics(&mut text);
     render_log(parts, &mut text);
     parts.projection.render_metrics(&mut text);
+    if let Some(backups) = &parts.backups {
+        backups.render(&mut text);
+    }
     process::render(parts.started, &mut text);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -16,6 +16,7 @@ mod stop;
 
 pub use args::Args;
 
+use crate::backup::periodic::Backups;
 use anyhow::Context;
 use args::Checked;
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub gateway: Arc<Gateway<EmbeddedLog>>,
     pub query: QueryServer<grpc::InProcess>,
     pub started: Instant,
+    pub backups: Option<Backups>,
 }
 
 /// Serves until a signal; then drains and closes. A second signal ends the process at once.
@@ -54,6 +56,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let health = health::Reports::new(&parts).await;
     let mut grpc = tokio::spawn(grpc::serve(grpc, checked.tls.clone(), parts.clone(), health.clone(), stopping.clone()));
     let mut http = tokio::spawn(http::serve(http, checked.tls.clone(), checked.authenticator.clone(), parts.clone(), stopping.clone()));
+    tokio::spawn(back_up(parts.clone(), stopping.clone()));
     let follow = tokio::spawn(health.clone().follow(parts.clone()));
     // In one write, so that whoever waits for the first line can read both.
     crate::output::print(&format!("grpc {grpc_at}\nhttp {http_at}\n"))?;
@@ -86,14 +89,24 @@ async fn listen(flag: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}: name another address with {flag}"))
 }
 
+/// Takes backups until told to stop, if it was asked for.
+async fn back_up(parts: Arc<Parts>, stopping: CancellationToken) {
+    if let Some(backups) = &parts.backups {
+        backups.run(parts.projection.clone(), parts.log.clone(), stopping).await;
+    }
+}
+
 async fn build(checked: &Checked) -> anyhow::Result<Parts> {
+    let backups = checked.backup.open(&checked.data_dir)?;
     let (log, projection) = open(&checked.data_dir, signing::publisher(checked)?).await?;
+    // Now the directory is ours.
+    crate::backup::tidy(&checked.data_dir);
     let known = grpc::Catalogue(projection.known());
     let settings = GatewaySettings { authenticator: checked.authenticator.clone(), known: Some(Arc::new(known)), ..GatewaySettings::default() };
     let gateway = Arc::new(Gateway::new(log.clone(), settings));
     let books = Books::in_one(ProjectionServer::new(projection.clone()).into_service());
     let query = QueryServer::new(books, QuerySettings { authenticator: checked.authenticator.clone(), limits: Default::default() });
-    Ok(Parts { log, projection, gateway, query, started: Instant::now() })
+    Ok(Parts { log, projection, gateway, query, started: Instant::now(), backups })
 }
 
 /// Opens log and projection, which blocks while they recover.
