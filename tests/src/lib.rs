@@ -11,3 +11,4 @@ pub mod questions;
 pub mod random;
 pub mod served;
 pub mod server;
+pub mod witness;

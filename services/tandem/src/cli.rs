@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve};
+use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve, witness};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -39,6 +39,7 @@ enum Command {
     Audit(audit::Args),
     Rebuild(rebuild::Args),
     Keygen(keygen::Args),
+    Witness(witness::Args),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -48,7 +49,7 @@ enum Command {
 /// Runs the command that the arguments name; its error is one line on standard error.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
-    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_)) { "info" } else { "warn" });
+    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_) | Command::Witness(_)) { "info" } else { "warn" });
     match run(command) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -76,6 +77,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Audit(args) => audit::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
+            Command::Witness(args) => witness::run(args).await,
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

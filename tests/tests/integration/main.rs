@@ -15,5 +15,8 @@ mod outcomes;
 mod reads;
 mod stop;
 mod stored;
+mod real_books;
+mod replay;
 mod taking_part;
+mod witness;
 mod workspace;

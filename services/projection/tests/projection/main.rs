@@ -11,3 +11,4 @@ mod restarts;
 mod streams;
 mod support;
 mod whole;
+mod witness;

@@ -94,6 +94,11 @@ impl Books {
         self.jobs as usize
     }
 
+    /// The certificate authority that was named.
+    pub fn tls_ca(&self) -> Option<PathBuf> {
+        self.tls_ca.clone()
+    }
+
     /// Whether to show no progress.
     pub fn is_quiet(&self) -> bool {
         self.quiet
