@@ -11,6 +11,7 @@ mod progress;
 mod receipt;
 mod replay;
 mod shelf;
+mod slots;
 mod source;
 mod state;
 mod trust;

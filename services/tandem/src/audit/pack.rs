@@ -76,7 +76,7 @@ pub fn export_one(args: &Args) -> anyhow::Result<BookVerdict> {
 /// The pack's directory is the cache: what verifies stays there.
 fn export(args: &Args, book: &Book, verdict: &mut BookVerdict) -> Result<(), Failure> {
     let started = Instant::now();
-    let shelf = book.shelf(Some(Cache::new(&args.out)));
+    let shelf = book.shelf(Some(Cache::as_served(&args.out)));
     let opened = book.checkpoint()?;
     verdict.checkpoint = Some((&opened).into());
     let (checkpoint, done) = (&opened.checkpoint, AtomicU64::new(0));

@@ -66,7 +66,6 @@ struct Given {
     exchange: Option<Name>,
     actor: Option<Name>,
     unit: Name,
-    start: Name,
 }
 
 struct Row {
@@ -170,8 +169,8 @@ impl Recount {
             return None;
         }
         let exchange = Some(exchange).filter(|exchange| !exchange.is_empty()).map(|exchange| self.name(exchange));
-        let (service, measure, unit, start) = (self.name(service), self.name(measure), self.name(&unit(start, end)), self.name(start));
-        Some(Kept::Given(Box::new(Given { is_citizen, service, measure, quantity, exchange, actor, unit, start })))
+        let (service, measure, unit) = (self.name(service), self.name(measure), self.name(&unit(start, end)));
+        Some(Kept::Given(Box::new(Given { is_citizen, service, measure, quantity, exchange, actor, unit })))
     }
 
     /// Judges an entry, and lets it take effect or wait.
