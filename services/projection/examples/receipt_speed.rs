@@ -28,13 +28,8 @@ fn id(n: u64) -> String {
 
 /// It names a service that is not defined: what becomes of an entry does not matter to its receipt.
 fn record(n: u64) -> bytes::Bytes {
-    let envelope = Envelope {
-        event_id: id(n),
-        council: COUNCIL.into(),
-        source: "crm".into(),
-        occurred_start: "2025-03-01".into(),
-        ..Envelope::default()
-    };
+    let envelope =
+        Envelope { event_id: id(n), council: COUNCIL.into(), source: "crm".into(), occurred_start: "2025-03-01".into(), ..Envelope::default() };
     let given = ContributionRecorded {
         service: "waste/recycling".into(),
         measure: "paper".into(),

@@ -40,7 +40,10 @@ fn the_real_councils_books_pass_every_check() {
 
 fn replays(server: &Server, data_dir: &Path, council: &str) {
     let (code, document) = replay(server, data_dir, council, &[]);
-    println!("{council}: {} entries, {} questions, {} rows in {} ms", document["entries"], document["questions"], document["rows"], document["milliseconds"]);
+    println!(
+        "{council}: {} entries, {} questions, {} rows in {} ms",
+        document["entries"], document["questions"], document["rows"], document["milliseconds"]
+    );
     assert_eq!(code, Some(0), "{council}: {document:#}");
 }
 

@@ -144,11 +144,8 @@ async fn an_altered_cell_of_the_cube_is_named_by_both_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_were_changed_or_are_withheld_are_named() {
     let events = history(600);
-    let cases: [(&str, fn(&mut Vec<u8>)); 3] = [
-        ("a bit of the record", |row| *row.last_mut().unwrap() ^= 1),
-        ("its contents", |row| row.truncate(8)),
-        ("its book time", |row| row[7] ^= 1),
-    ];
+    let cases: [(&str, fn(&mut Vec<u8>)); 3] =
+        [("a bit of the record", |row| *row.last_mut().unwrap() ^= 1), ("its contents", |row| row.truncate(8)), ("its book time", |row| row[7] ^= 1)];
     for (what, change) in cases {
         let data_dir = tempfile::tempdir().unwrap();
         let server = altered(data_dir.path(), &events, |store| {
@@ -169,5 +166,5 @@ async fn entries_that_were_changed_or_are_withheld_are_named() {
     })
     .await;
     let (code, document) = replay(&server, data_dir.path(), COUNCIL, &[]);
-    assert!(code == Some(2) && document["reason"].as_str().unwrap().contains("lacks sequence 300"), "{document:#}");
+    assert!(code == Some(2) && document["reason"].as_str().unwrap().contains("on cannot be read"), "{document:#}");
 }

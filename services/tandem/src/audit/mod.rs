@@ -24,7 +24,6 @@ mod tests;
 pub(crate) use http::{agent, said};
 pub(crate) use source::read_file;
 
-
 use crate::output;
 use clap::Subcommand;
 use std::process::ExitCode;

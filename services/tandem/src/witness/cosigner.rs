@@ -4,6 +4,7 @@ use super::memory::Memory;
 use anyhow::ensure;
 use std::sync::{Mutex, PoisonError};
 use tandem_book::key::{SigningKey, Use, VerifierKey};
+use tandem_book::note::{Note, Signature};
 use tandem_book::witness::{Refusal, Request, Watched, answer, judge, signed};
 
 /// Cosigns for the books that it watches.
@@ -56,6 +57,10 @@ impl Cosigner {
             Ok(read) => read,
             Err(refusal) => return refused(&refusal),
         };
+        let note = match self.without_strangers(&request.note) {
+            Ok(note) => note,
+            Err(error) => return broken(&error.into()),
+        };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let last = match memory.last(&checkpoint.origin) {
             Ok(last) => last,
@@ -63,19 +68,27 @@ impl Cosigner {
         };
         if let Err(refusal) = judge(&request, &checkpoint, last.as_ref()) {
             if refusal.is_evidence() {
-                tracing::error!(origin = checkpoint.origin, size = checkpoint.size, note = %request.note, "{refusal}");
+                tracing::error!(origin = checkpoint.origin, size = checkpoint.size, %note, "{refusal}");
             }
             return refused(&refusal);
         }
         if last.as_ref() != Some(&checkpoint)
-            && let Err(error) = memory.remember(&checkpoint.origin, &request.note)
+            && let Err(error) = memory.remember(&checkpoint.origin, &note)
         {
             return broken(&error);
         }
-        match answer(&request.note, &self.key, now) {
+        match answer(&note, &self.key, now) {
             Ok(body) => Reply { status: 200, is_size: false, body },
             Err(error) => broken(&error.into()),
         }
+    }
+
+    /// The note with the signatures of keys that are trusted alone: the others may be a megabyte of anything.
+    fn without_strangers(&self, note: &Note) -> Result<Note, tandem_book::Error> {
+        let mut kept = Note::new(note.text())?;
+        let is_known = |signature: &&Signature| self.watched.iter().any(|log| log.key.name() == signature.name() && log.key.id() == signature.id());
+        note.signatures().iter().filter(is_known).for_each(|signature| kept.add(signature.clone()));
+        Ok(kept)
     }
 }
 

@@ -44,7 +44,8 @@ impl Memory {
         }
         let lock = lock(directory)?;
         if new {
-            let memory = Self { directory: directory.into(), form: Form { version: VERSION, key: key.to_string(), books: BTreeMap::new() }, _lock: lock };
+            let memory =
+                Self { directory: directory.into(), form: Form { version: VERSION, key: key.to_string(), books: BTreeMap::new() }, _lock: lock };
             memory.write(&memory.form).with_context(|| format!("cannot write {}", path.display()))?;
             return Ok(memory);
         }

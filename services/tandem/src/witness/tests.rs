@@ -5,6 +5,7 @@ use super::memory::Memory;
 use super::read_logs;
 use std::path::Path;
 use std::sync::Arc;
+use tandem_book::Error;
 use tandem_book::checkpoint::{Checkpoint, Trust, open};
 use tandem_book::key::{SigningKey, Use};
 use tandem_book::nodes::{TileNodes, Tiles};
@@ -12,7 +13,6 @@ use tandem_book::note::{Note, Signature};
 use tandem_book::proof::consistency;
 use tandem_book::tile::Tile;
 use tandem_book::witness::{Request, Watched};
-use tandem_book::Error;
 use tandem_tests::books::{Files, ORIGIN, key, key_of, plain, told_otherwise};
 
 const NOW: u64 = 1_741_600_060;
@@ -100,7 +100,11 @@ fn what_the_format_refuses_has_its_status() {
     let good = request(&large, 300);
     let cases: Vec<(&str, u16, Request)> = vec![
         ("another key", 403, Request { note: signed(ORIGIN, &key_of(ORIGIN, 9), 700, large.root), ..good.clone() }),
-        ("an unknown book", 404, Request { note: signed("ledger.example/E09000002", &key_of("ledger.example/E09000002", 7), 700, large.root), ..good.clone() }),
+        (
+            "an unknown book",
+            404,
+            Request { note: signed("ledger.example/E09000002", &key_of("ledger.example/E09000002", 7), 700, large.root), ..good.clone() },
+        ),
         ("an unknown book with a known key", 404, Request { note: signed("ledger.example/E09000002", &key(), 700, large.root), ..good.clone() }),
         ("an old size above the new one", 400, Request { old: 701, ..good.clone() }),
         ("no proof", 422, Request { proof: vec![], ..good.clone() }),
@@ -193,7 +197,8 @@ fn a_lost_broken_foreign_or_shared_memory_is_refused() {
     let other = SigningKey::from_seed("witness.example/w2", Use::Cosignature, &[9; 32]).unwrap().verifier();
     assert!(refused(&other, false).contains("is the state of the key"));
     let whole = std::fs::read_to_string(&file).unwrap();
-    for broken in ["", "{}", &whole[..whole.len() / 2], &whole.replace("\\n300\\n", "\\n3O0\\n"), &whole.replace("\"version\": 1", "\"version\": 2")] {
+    for broken in ["", "{}", &whole[..whole.len() / 2], &whole.replace("\\n300\\n", "\\n3O0\\n"), &whole.replace("\"version\": 1", "\"version\": 2")]
+    {
         std::fs::write(&file, broken).unwrap();
         assert!(refused(&key, false).contains("is no state of a witness"), "{broken}");
     }

@@ -34,7 +34,8 @@ pub struct Fresh {
 impl Fresh {
     /// Empty, in a directory below this one.
     pub fn new(council: &str, work: &Path) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir_in(work).with_context(|| format!("cannot make a directory in {}: name another with --work", work.display()))?;
+        let directory =
+            tempfile::tempdir_in(work).with_context(|| format!("cannot make a directory in {}: name another with --work", work.display()))?;
         let feed = Arc::new(Feed::new(council));
         let projection = Projection::open(directory.path(), feed.clone(), Options::default())?;
         let books = Books::in_one(ProjectionServer::new(projection.clone()).into_service());

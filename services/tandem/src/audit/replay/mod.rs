@@ -42,6 +42,8 @@ use tandem_proto::v1::{CatalogueKind, GetCheckpointRequest, ReadEntriesRequest};
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// Differences of one question that are told.
 const PER_QUESTION: usize = 3;
+/// Questions that may fail before the server is given up.
+const UNANSWERED_MAX: usize = 50;
 /// How long a file of the book may take.
 const FILE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server has to publish what it has.
@@ -125,6 +127,8 @@ struct Document {
     sampled: [usize; 3],
     /// Figures that the second implementation counted; null: it was not asked.
     independent: Option<u64>,
+    /// Questions that one of both could not answer, and why, the first of them.
+    unanswered: Vec<String>,
     /// What differs, the first of them.
     differences: Vec<Difference>,
     /// Whether there are more.
@@ -139,8 +143,14 @@ pub async fn run(args: &Args) -> anyhow::Result<Verdict> {
     let (trust, started) = (args.keys.trust(&args.council)?, Instant::now());
     let mut document = Document { council: args.council.clone(), origin: trust.origin.clone(), ..Document::default() };
     let verdict = match judge(args, &trust, &mut document).await {
-        Ok(()) if document.differences.is_empty() => Verdict::True,
-        Ok(()) => Verdict::Mismatch,
+        Ok(()) if !document.differences.is_empty() => Verdict::Mismatch,
+        Ok(()) => match document.unanswered.first() {
+            None => Verdict::True,
+            Some(why) => {
+                document.reason = Some(format!("not everything was answered: {why}"));
+                Verdict::Unchecked
+            }
+        },
         Err(failure) => {
             document.reason = Some(failure.why);
             // What was found wrong stays wrong, whatever could not be looked at afterwards.
@@ -244,12 +254,13 @@ async fn read_to_checkpoint(args: &Args, trust: &Trust, live: &mut Live, entries
     // Checking is work, and handing over may block: neither belongs on a thread that serves others.
     tokio::task::block_in_place(|| {
         progress::during(&origin, size, &done, args.quiet, || -> Result<(), Failure> {
-            while let Some(answer) = handle.block_on(stream.message()).map_err(|status| explain(&status))? {
+            loop {
+                let unread = |status| Failure::unchecked(format!("entries from {} on cannot be read: {}", entries.size(), explain(&status)));
+                let Some(answer) = handle.block_on(stream.message()).map_err(unread)? else { return Ok(()) };
                 if !entries.take(answer.entries, &feed, &done)? {
                     return Ok(());
                 }
             }
-            Ok(())
         })
     })?;
     if entries.size() != size {
@@ -288,19 +299,31 @@ async fn compare_all(
     questions.retain(|question| !only_as_of || question.is_as_of());
     (document.questions, document.refused, document.rows, document.more) = (0, 0, 0, false);
     document.differences.clear();
+    document.unanswered.clear();
     document.sampled = [entries.sample.actors().count(), entries.sample.exchanges().count(), entries.sample.events().count()];
     let (mut live, mut fresh) = (Answerer::new(&mut live.query), fresh.answerer());
     for question in &questions {
-        let Compared { rows, differences, refused } = compare::compare(&mut live, &mut fresh, question, size, PER_QUESTION).await?;
+        let Compared { rows, differences, refused } = match compare::compare(&mut live, &mut fresh, question, size, PER_QUESTION).await {
+            Err(Incomparable::Failed(why)) if document.unanswered.len() < UNANSWERED_MAX => {
+                document.unanswered.push(why);
+                continue;
+            }
+            other => other?,
+        };
         document.rows += rows;
         *if refused { &mut document.refused } else { &mut document.questions } += 1;
         document.add(differences, args.show);
     }
     if let (Some(recount), false) = (&entries.recount, only_as_of) {
         let price = recount.price();
-        let (figures, differences) = second::compare(&mut live, &args.council, &recount.tally(price.as_ref()), price.as_ref(), size).await?;
-        document.independent = Some(figures);
-        document.add(differences, args.show);
+        match second::compare(&mut live, &args.council, &recount.tally(price.as_ref()), price.as_ref(), size).await {
+            Err(Incomparable::Failed(why)) => document.unanswered.push(why),
+            other => {
+                let (figures, differences) = other?;
+                document.independent = Some(figures);
+                document.add(differences, args.show);
+            }
+        }
     }
     Ok(())
 }

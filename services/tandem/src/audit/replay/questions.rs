@@ -77,7 +77,8 @@ impl Question {
             Self::Value(value) => {
                 let by: Vec<&str> = value.group_by().map(|dimension| short(dimension.as_str_name(), "DIMENSION_")).collect();
                 let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ").to_lowercase()) };
-                let valued = value.valuation.as_ref().map_or(String::new(), |valuation| format!(" at {} version {}", valuation.id, valuation.version));
+                let valued =
+                    value.valuation.as_ref().map_or(String::new(), |valuation| format!(" at {} version {}", valuation.id, valuation.version));
                 let indicator = if value.indicator.is_empty() { String::new() } else { format!(" of {}", value.indicator) };
                 let point = value.as_of_sequence.map_or(String::new(), |sequence| format!(" as of entry {sequence}"));
                 format!("{}{indicator}{by}{valued}{point}", value.metrics.join(", "))
@@ -144,7 +145,8 @@ impl<'a, T: Transport> Answerer<'a, T> {
             Question::Exchange(of) => {
                 let request = GetExchangeRequest { page_token: token.into(), page_size: PAGE, ..of.clone() };
                 let answer = self.client.get_exchange(timed(request)).await?.into_inner();
-                let mut made = page(&answer.postings, |posting| format!("posting {}", posting.sequence), answer.next_page_token, answer.reflects.as_ref());
+                let mut made =
+                    page(&answer.postings, |posting| format!("posting {}", posting.sequence), answer.next_page_token, answer.reflects.as_ref());
                 made.rows.splice(0..0, answer.exchange.iter().map(|exchange| row("the exchange".into(), exchange)));
                 Ok(made)
             }
@@ -152,7 +154,8 @@ impl<'a, T: Transport> Answerer<'a, T> {
                 let request = GetStatementRequest { page_token: token.into(), page_size: PAGE, ..of.clone() };
                 let answer = self.client.get_statement(timed(request)).await?.into_inner();
                 let line = |posting: Option<&tandem_proto::v1::Posting>| posting.map_or(0, |posting| posting.sequence);
-                let mut made = page(&answer.lines, |own| format!("line {}", line(own.posting.as_ref())), answer.next_page_token, answer.reflects.as_ref());
+                let mut made =
+                    page(&answer.lines, |own| format!("line {}", line(own.posting.as_ref())), answer.next_page_token, answer.reflects.as_ref());
                 made.rows.extend(answer.given.iter().map(|account| row(format!("given {}", account.measure), account)));
                 made.rows.extend(answer.received.iter().map(|account| row(format!("received {}", account.measure), account)));
                 made.rows.extend(answer.shared.iter().map(|shared| row(format!("shared {}", line(shared.posting.as_ref())), shared)));
@@ -236,7 +239,8 @@ fn leaves(text: &str) -> Vec<(String, String)> {
         while way.last().is_some_and(|(at, _)| *at >= depth) {
             way.pop();
         }
-        let (name, value) = line.split_once(": ").filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).unwrap_or(("", line));
+        let (name, value) =
+            line.split_once(": ").filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).unwrap_or(("", line));
         if value.ends_with(['{', '[', '(']) {
             way.push((depth, name.to_owned()));
         } else if !value.starts_with(['}', ']', ')']) {
@@ -250,7 +254,11 @@ fn leaves(text: &str) -> Vec<(String, String)> {
 fn keys(row: &ValueRow) -> String {
     let key = |key: &tandem_proto::v1::GroupKey| {
         let mark = if key.overlaps { " (overlaps)" } else { "" };
-        format!("{} {}{mark}", short(key.dimension().as_str_name(), "DIMENSION_").to_lowercase(), if key.value.is_empty() { "none" } else { &key.value })
+        format!(
+            "{} {}{mark}",
+            short(key.dimension().as_str_name(), "DIMENSION_").to_lowercase(),
+            if key.value.is_empty() { "none" } else { &key.value }
+        )
     };
     row.keys.iter().map(key).collect::<Vec<_>>().join(", ")
 }
@@ -332,7 +340,14 @@ pub fn values(council: &str, defined: &Defined, entries: u64) -> Vec<Question> {
     questions
 }
 
-fn of_metric(council: &str, metric: &Metric, group_by: &[Dimension], valuation: Option<&ValuationRef>, defined: &Defined, entries: u64) -> Vec<Question> {
+fn of_metric(
+    council: &str,
+    metric: &Metric,
+    group_by: &[Dimension],
+    valuation: Option<&ValuationRef>,
+    defined: &Defined,
+    entries: u64,
+) -> Vec<Question> {
     let has_calendar = group_by.iter().any(|dimension| dimension.grain().is_some());
     // What compares periods compares each with the one before.
     if metric.needs.comparison && !has_calendar {
@@ -369,7 +384,8 @@ pub fn others(council: &str, sample: &super::sample::Sample) -> Vec<Question> {
     let kinds = [CatalogueKind::Service, CatalogueKind::Measure, CatalogueKind::Indicator, CatalogueKind::Area, CatalogueKind::Valuation];
     questions.extend(kinds.map(|kind| Question::Catalogue(GetCatalogueRequest { council: council(), kind: kind.into(), ..Default::default() })));
     questions.extend(sample.actors().map(|actor| Question::Statement(GetStatementRequest { council: council(), actor, ..Default::default() })));
-    questions.extend(sample.exchanges().map(|exchange| Question::Exchange(GetExchangeRequest { council: council(), exchange, ..Default::default() })));
+    questions
+        .extend(sample.exchanges().map(|exchange| Question::Exchange(GetExchangeRequest { council: council(), exchange, ..Default::default() })));
     questions.extend(sample.events().map(|event_id| Question::Entry(GetEntryRequest { council: council(), event_id, ..Default::default() })));
     questions
 }
@@ -382,7 +398,8 @@ mod tests {
     #[test]
     fn a_message_is_its_leaves_with_the_way_to_them() {
         let account = Account { measure: "minutes: spent".into(), side: 1, quantity: "45".into(), ..Default::default() };
-        let exchange = Exchange { id: "plan:7".into(), accounts: vec![account.clone(), Account { quantity: "9".into(), ..account }], ..Default::default() };
+        let exchange =
+            Exchange { id: "plan:7".into(), accounts: vec![account.clone(), Account { quantity: "9".into(), ..account }], ..Default::default() };
         let found = leaves(&format!("{exchange:#?}"));
         for expected in [("id", "plan:7"), ("accounts.measure", "minutes: spent"), ("accounts.quantity", "45"), ("accounts.quantity", "9")] {
             assert!(found.contains(&(expected.0.to_owned(), expected.1.to_owned())), "{expected:?} in {found:?}");

@@ -44,7 +44,8 @@ impl<T: Transport> Second<'_, '_, T> {
         let (mut rows, mut token) = (Rows::new(), String::new());
         loop {
             let page = self.live.page(question, &token).await;
-            let Page { rows: more, next, entries } = page.map_err(|status| Incomparable::Failed(format!("{}: {}", question.words(), status.message())))?;
+            let Page { rows: more, next, entries } =
+                page.map_err(|status| Incomparable::Failed(format!("{}: {}", question.words(), status.message())))?;
             if entries != self.entries {
                 return Err(Incomparable::Grown(entries));
             }
