@@ -131,6 +131,15 @@ fn until(checkpoints: &Path, size: u64, by: &[&Arc<Fake>]) -> Opened {
     }
 }
 
+/// Waits until so many were counted.
+fn counted(projection: &Projection, name: &str, least: u64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while metric(projection, name) < least {
+        assert!(Instant::now() < deadline, "{name} stays below {least}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 struct Case {
     home: tempfile::TempDir,
     log: Arc<MemoryLog>,
@@ -165,7 +174,9 @@ fn every_witness_cosigns_the_checkpoint_as_it_grows_and_across_restarts() {
     let projection = case.start(&[&first, &second]);
     push(&case.log, 300..301);
     until(&case.checkpoints(), 304, &[&first, &second]);
-    assert!(metric(&projection, "cosignatures_total") >= 2 && projection.unpublished().is_empty());
+    // They are counted a moment after they are there.
+    counted(&projection, "cosignatures_total", 2);
+    assert!(projection.unpublished().is_empty());
 }
 
 #[test]
@@ -189,12 +200,7 @@ fn a_witness_that_is_away_lies_or_babbles_spoils_nothing_and_is_asked_again() {
         push(&case.log, 0..10);
         let opened = until(&case.checkpoints(), 13, &[&good]);
         assert_eq!(opened.note.signatures().len(), 2, "{manner:?}");
-        let failed = || metric(&projection, "cosignature_failures_total") > 0;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !failed() {
-            assert!(Instant::now() < deadline, "{manner:?} was no failure");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        counted(&projection, "cosignature_failures_total", 1);
         bad.becomes(Manner::Honest);
         until(&case.checkpoints(), 13, &[&bad, &good]);
         assert!(projection.unpublished().is_empty(), "{manner:?}");
