@@ -1,5 +1,5 @@
 //! Verifiers of books that were not written here and share no code with Tandem: `tests/foreign` on the transparency-log packages of the Go
-//! project (`golang.org/x/mod/sumdb`), and the `fsck` of transparency-dev's Tessera.
+//! project (`golang.org/x/mod/sumdb`), `tests/foreign/cosigned` on those of transparency-dev (`formats/note`), and the `fsck` of its Tessera.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Verifiers {
     ours: PathBuf,
     fsck: Option<PathBuf>,
+    cosigned: Option<PathBuf>,
 }
 
 impl Verifiers {
@@ -36,20 +37,30 @@ impl Verifiers {
         std::fs::create_dir_all(&bin).expect("a directory beside the tests");
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign");
         let ours = bin.join("foreign");
-        run_go(Command::new("go").args(["build", "-buildvcs=false", "-o"]).arg(&ours).arg(".").current_dir(module));
-        let fsck = if minor >= FSCK_GO_MIN {
+        run_go(Command::new("go").args(["build", "-buildvcs=false", "-o"]).arg(&ours).arg(".").current_dir(&module));
+        let (fsck, cosigned) = if minor >= FSCK_GO_MIN {
             run_go(Command::new("go").args(["install", FSCK]).env("GOBIN", &bin).env("GOFLAGS", ""));
-            Some(bin.join("fsck"))
+            let cosigned = bin.join("cosigned");
+            run_go(Command::new("go").args(["build", "-buildvcs=false", "-o"]).arg(&cosigned).arg(".").current_dir(module.join("cosigned")));
+            (Some(bin.join("fsck")), Some(cosigned))
         } else {
-            say(&format!("NOT TESTED: books against Tessera's fsck, which needs Go 1.{FSCK_GO_MIN} or later; here is 1.{minor}"));
-            None
+            say(&format!(
+                "NOT TESTED: books against Tessera's fsck and cosignatures against transparency-dev's formats, which need Go 1.{FSCK_GO_MIN} or later; here is 1.{minor}"
+            ));
+            (None, None)
         };
-        Some(Self { ours, fsck })
+        Some(Self { ours, fsck, cosigned })
     }
 
     /// Whether Go's own packages accept the book in this directory or at this URL; what was said.
     pub fn go_accepts(&self, place: &str, vkey: &str) -> Result<String, String> {
         finish(Command::new(&self.ours).args(["-vkey", vkey, place]))
+    }
+
+    /// Whether transparency-dev's packages find a checkpoint (a file or URL) signed by its book and cosigned by a witness; `None` if they are
+    /// not here.
+    pub fn cosigned(&self, checkpoint: &str, vkey: &str, witness: &str) -> Option<Result<String, String>> {
+        Some(finish(Command::new(self.cosigned.as_ref()?).args(["-vkey", vkey, "-witness", witness, checkpoint])))
     }
 
     /// Whether Tessera's fsck accepts the book below this `file://` or `http://` URL, with the key in a file; `None` if it is not here.

@@ -12,3 +12,4 @@ pub mod random;
 pub mod s3;
 pub mod served;
 pub mod server;
+pub mod witness;

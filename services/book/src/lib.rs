@@ -11,6 +11,7 @@
 //! | [`proof`], [`nodes`] | that an entry is in a tree, that a tree goes on from another | RFC 6962, section 2.1.1 and 2.1.2; RFC 9162, section 2.1.3.2 and 2.1.4.2 |
 //! | [`receipt`] | the proof of one entry as a file that verifies offline | c2sp.org/tlog-proof v1 |
 //! | [`verify`] | a whole book from its tiles | – |
+//! | [`witness`] | how a checkpoint is cosigned | c2sp.org/tlog-witness |
 //!
 //! What a book's tree holds of a record is the 74-byte commitment of [`tandem_domain::record`]. Everything that is read here may come
 //! from anybody: parsers refuse whatever has a second form, say what and where, and never panic.
@@ -28,5 +29,6 @@ mod text;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 pub use error::Error;

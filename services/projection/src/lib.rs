@@ -29,7 +29,7 @@ pub mod snapshot;
 mod store;
 mod tail;
 
-pub use book::Publisher;
+pub use book::{Answer, Post, Publisher, Witness};
 pub use error::Error;
 pub use known::Known;
 pub use options::Options;

@@ -72,6 +72,9 @@ impl Metrics {
         family("cures_pending", "gauge", "Causes whose cures are due and not all carried out.", &totals.cures);
         let unpublished = shared.options.publisher.as_ref().map_or(0, |publisher| publisher.refused().len());
         family("books_unpublished", "gauge", "Books whose checkpoints are refused: see the log.", &unpublished);
+        let (cosigned, uncosigned) = shared.options.publisher.as_ref().map_or((0, 0), |publisher| publisher.cosigned_counts());
+        family("cosignatures_total", "counter", "Cosignatures of witnesses since the start.", &cosigned);
+        family("cosignature_failures_total", "counter", "Times that a witness did not cosign: see the log.", &uncosigned);
         family("lag_frames", "gauge", "Frames that are durable in the log and not folded.", &tail::lag_frames(shared));
         family("records_folded_total", "counter", "Records folded since the start.", &read(&self.records));
         family("commits_total", "counter", "Commits since the start.", &read(&self.rounds));

@@ -118,6 +118,9 @@ impl Projection {
         keep(maintain::start(&shared)?);
         if let Some(publisher) = &shared.options.publisher {
             keep(book::publish::start(&shared, publisher)?);
+            for index in 0..publisher.witnesses().len() {
+                keep(book::witness::start(&shared, publisher, index)?);
+            }
         }
         Ok(Self { threads, shared })
     }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, audit, backup, bench, generate, import, keygen, logging, output, rebuild, serve};
+use crate::{ask, audit, backup, bench, generate, import, keygen, logging, output, rebuild, serve, witness};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -42,6 +42,7 @@ enum Command {
     Backup(backup::Args),
     Restore(backup::restore::Args),
     Keygen(keygen::Args),
+    Witness(witness::Args),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -51,7 +52,7 @@ enum Command {
 /// Runs the command that the arguments name; its error is one line on standard error.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
-    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_)) { "info" } else { "warn" });
+    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_) | Command::Witness(_)) { "info" } else { "warn" });
     match run(command) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -82,6 +83,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => backup::restore::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
+            Command::Witness(args) => witness::run(args).await,
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -20,6 +20,8 @@ Examples:
   tandem keygen --out /etc/tandem/signing.key --book-name books.example.org
   tandem keygen --show ./tandem-data/signing.key --council E09000001
 
+  tandem keygen --out witness.key --witness witness.example.org/w1
+
 Prints the vkey (c2sp.org/signed-note): that of the name, or with --council that of each council's book, NAME/COUNCIL, a line each. Auditors
 verify a book with its vkey. The file is the secret: only its owner may read it, and it is never overwritten.")]
 pub struct Args {
@@ -32,6 +34,9 @@ pub struct Args {
     /// Name of the books, which are called NAME/COUNCIL [default: tandem.local, or that of the key that is shown]
     #[arg(long, value_name = "NAME")]
     book_name: Option<String>,
+    /// Make the key of a witness of this name instead, which cosigns what others sign (type 0x04): a URL without scheme, for good
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["show", "book_name", "council"])]
+    witness: Option<String>,
     /// Councils whose vkeys to print
     #[arg(long, value_name = "COUNCIL", value_delimiter = ',')]
     council: Vec<String>,
@@ -43,7 +48,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(wrong.is_none(), "--council {:?} is no council: 2 to 32 bytes of [A-Za-z0-9_-]", wrong.map_or("", String::as_str));
     let key = match &args.show {
         Some(file) => read(file)?,
-        None => make(&args.out, args.book_name.as_deref().unwrap_or(NAME))?,
+        None => match &args.witness {
+            Some(name) => make_for(&args.out, name, Use::Cosignature)?,
+            None => make(&args.out, args.book_name.as_deref().unwrap_or(NAME))?,
+        },
     };
     let key = args.book_name.as_deref().map_or_else(|| Ok(key.clone()), |name| key.named(name)).context("--book-name")?;
     if args.show.is_none() {
@@ -69,11 +77,15 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<SigningKey> {
     SigningKey::from_secret_text(text.trim()).with_context(|| format!("{} has no signing key", file.display()))
 }
 
-/// Makes a key file, durably; never over another.
+/// Makes a file of a key that signs books, durably; never over another.
 pub(crate) fn make(file: &Path, name: &str) -> anyhow::Result<SigningKey> {
+    make_for(file, name, Use::Note)
+}
+
+fn make_for(file: &Path, name: &str, purpose: Use) -> anyhow::Result<SigningKey> {
     let mut seed = [0; 32];
     rand::rng().fill_bytes(&mut seed);
-    let key = SigningKey::from_seed(name, Use::Note, &seed)?;
+    let key = SigningKey::from_seed(name, purpose, &seed)?;
     let cannot = || format!("cannot make the signing key {}", file.display());
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).with_context(cannot)?;
     out.write_all(format!("{}\n", key.to_secret_text()).as_bytes()).and_then(|()| out.sync_all()).with_context(cannot)?;

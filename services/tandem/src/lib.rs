@@ -13,3 +13,4 @@ mod logging;
 pub mod output;
 pub mod rebuild;
 pub mod serve;
+pub mod witness;

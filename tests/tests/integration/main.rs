@@ -17,5 +17,8 @@ mod publish;
 mod reads;
 mod stop;
 mod stored;
+mod real_books;
+mod replay;
 mod taking_part;
+mod witness;
 mod workspace;

@@ -8,6 +8,7 @@ use tandem_book::note::{Note, Signature};
 use tandem_book::proof::{self, verify_consistency, verify_inclusion};
 use tandem_book::tile::{Kind, Tile};
 use tandem_book::tree::{EMPTY_ROOT, Frontier, Hash, leaf_hash};
+use tandem_book::witness::{Request, cosignature, size};
 
 const LEAVES: [&str; 8] = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
@@ -216,4 +217,32 @@ fn the_tree_of_70_000_entries_of_tlog_tiles() {
     assert_eq!(of(Kind::Hashes(3)), []);
     let paths: Vec<String> = Tile::all(256).map(|tile| tile.to_string()).collect();
     assert_eq!(paths, ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"], "a tree of size 256");
+}
+
+/// The examples of tlog-witness. Their keys are not published: what can be checked is the form.
+#[test]
+fn the_examples_of_tlog_witness_are_read() {
+    let request = "old 20852014\n\
+        PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=\n\
+        jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=\n\
+        5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=\n\
+        /6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=\n\
+        \n\
+        example.com/behind-the-sofa\n\
+        20852163\n\
+        CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\
+        \n\
+        — example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n\
+        — example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=\n";
+    let read = Request::parse(request.as_bytes()).unwrap();
+    assert_eq!((read.old, read.proof.len(), read.note.signatures().len()), (20_852_014, 4, 2));
+    assert_eq!(read.to_string(), request);
+    let answer = "— witness.example/w1 CMp+6LWBU0anHGH5aNDTJkH/gj79sG+T6+iP2ThYN5krrDJbR1HDnucjL39QsZTSvVjyQLrdk3DXDqI5G2HgLatVs0pWh6Up69HVOw==\n\
+        — witness.example/w1 I7rEps0pvK2UqkS2gSpVUDhrhVtQV9lgF6pRrWAvjJHjyWpW7VcE3SiOlVlbQNt64vWhO+DlkL0+UfzuOBMh9ChdMkP1vi/lCAsmlw==\n\
+        — witness.example/w2 AWui8Sk55XjYLOijihBjhqEH6nS1ndDymE0a+6idX7pLcnoB+dhnz0854aLZgrrKbYKA7nC3HNJhm/kWl7oJlqU3rXXvpysAdyP3wQ==\n";
+    assert_eq!(Signature::parse_lines(answer).unwrap().len(), 3);
+    // None of them is of a key that is known.
+    let known: VerifierKey = COSIGNER.parse().unwrap();
+    assert!(cosignature(answer.as_bytes(), &read.note, &known).unwrap_err().to_string().contains("not signed by witness.example/w1+fea3b187"));
+    assert_eq!((size(b"20852014\n").unwrap(), size(b"20852014").is_err(), size(b"020\n").is_err()), (20_852_014, true, true));
 }

@@ -13,12 +13,14 @@ mod grow;
 mod note;
 pub(crate) mod publish;
 mod stored;
+pub(crate) mod witness;
 
 pub(crate) use grow::{Grown, Trees, check};
 pub(crate) use note::{Noted, Noting};
 pub(crate) use publish::Published;
 pub use publish::Publisher;
 pub(crate) use stored::{Commitments, Stored};
+pub use witness::{Answer, Post, Witness};
 
 use tandem_domain::fold::Intake;
 use tandem_domain::record::{COMMITMENT_BYTES, Record};

@@ -2,17 +2,20 @@
 
 use super::checkpoints::Checkpoints;
 use super::stored::Stored;
+use super::witness::Witness;
 use crate::Error;
 use crate::projection::Shared;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use tandem_book::checkpoint::{self, Checkpoint, Trust};
-use tandem_book::key::SigningKey;
+use tandem_book::key::{SigningKey, Use, VerifierKey};
 use tandem_book::nodes::TileNodes;
+use tandem_book::note::{Note, Signature};
 use tandem_book::proof;
 use tandem_book::tree::EMPTY_ROOT;
 use tandem_domain::position::partition_of;
@@ -51,7 +54,16 @@ pub(crate) enum Refused {
 pub(crate) struct Published {
     /// The signed note, word for word.
     pub note: Vec<u8>,
+    /// The same, read.
+    pub signed: Note,
     pub checkpoint: Checkpoint,
+}
+
+impl Published {
+    /// Whether it has a cosignature of this key. Only such as hold are ever put there.
+    pub fn is_cosigned_by(&self, key: &VerifierKey) -> bool {
+        self.signed.signatures().iter().any(|signature| signature.name() == key.name() && signature.id() == key.id())
+    }
 }
 
 /// Signs checkpoints with one key, for each book under its origin `<name>/<council>`, and keeps them in a directory. One for each
@@ -65,15 +77,55 @@ pub struct Publisher {
     read: Mutex<FxHashMap<String, Arc<Published>>>,
     /// Books that are not published further, and why.
     refused: Mutex<BTreeMap<String, Refused>>,
+    witnesses: Vec<Witness>,
+    /// Cosignatures that were had since the start, and attempts that failed.
+    cosigned: AtomicU64,
+    uncosigned: AtomicU64,
 }
 
 impl Publisher {
     /// With a name for all books of this server and a directory for their checkpoints, which is made if it is not there.
     pub fn new(name: &str, key: &SigningKey, directory: &Path) -> Result<Self, Error> {
         let failed = |why: String| Error::Publisher { path: directory.into(), why };
+        if key.verifier().purpose() != Use::Note {
+            return Err(failed(format!("the key {} is a witness's: books are signed with one of type 0x01", key.name())));
+        }
         let key = key.named(name).map_err(|error| failed(error.to_string()))?;
         let checkpoints = Checkpoints::open(directory).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { name: name.to_owned(), key, checkpoints, read: Mutex::default(), refused: Mutex::default() })
+        Ok(Self {
+            name: name.to_owned(),
+            key,
+            checkpoints,
+            read: Mutex::default(),
+            refused: Mutex::default(),
+            witnesses: Vec::new(),
+            cosigned: AtomicU64::new(0),
+            uncosigned: AtomicU64::new(0),
+        })
+    }
+
+    /// Has what is published cosigned by these witnesses, as soon as each can. Nothing ever waits for them.
+    pub fn with_witnesses(self, witnesses: Vec<Witness>) -> Self {
+        Self { witnesses, ..self }
+    }
+
+    /// Who is asked to cosign.
+    pub(crate) fn witnesses(&self) -> &[Witness] {
+        &self.witnesses
+    }
+
+    /// Puts a cosignature on a checkpoint, if that is still what is published. It has been checked.
+    pub(super) fn add_cosignature(&self, council: &str, checkpoint: &Checkpoint, cosignature: Signature) -> Result<(), Refused> {
+        self.checkpoints.add(council, (checkpoint.size, checkpoint.root), cosignature)
+    }
+
+    pub(super) fn count_cosigned(&self, is_cosigned: bool) {
+        if is_cosigned { &self.cosigned } else { &self.uncosigned }.fetch_add(1, Relaxed);
+    }
+
+    /// Cosignatures that were had since the start, and attempts that failed.
+    pub(crate) fn cosigned_counts(&self) -> (u64, u64) {
+        (self.cosigned.load(Relaxed), self.uncosigned.load(Relaxed))
     }
 
     /// What a council's book is called in its checkpoints.
@@ -101,7 +153,7 @@ impl Publisher {
         }
         let opened = checkpoint::open(&note, &Trust::of(self.key(council).verifier()));
         let opened = opened.map_err(|error| Refused::Foreign { path: self.checkpoints.path(council), why: error.to_string() })?;
-        let published = Arc::new(Published { note, checkpoint: opened.checkpoint });
+        let published = Arc::new(Published { note, signed: opened.note, checkpoint: opened.checkpoint });
         lock(&self.read).insert(council.to_owned(), published.clone());
         Ok(Some(published))
     }

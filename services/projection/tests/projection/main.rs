@@ -12,3 +12,4 @@ mod snapshots;
 mod streams;
 mod support;
 mod whole;
+mod witness;

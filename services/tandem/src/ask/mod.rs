@@ -3,7 +3,7 @@
 pub mod catalogue;
 pub mod entry;
 pub mod exchange;
-mod facts;
+pub(crate) mod facts;
 pub mod metrics;
 mod points;
 pub mod publish;

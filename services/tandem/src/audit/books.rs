@@ -10,9 +10,13 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tandem_book::Error;
 use tandem_book::checkpoint::{self, Opened, Trust};
 use tandem_book::note::NOTE_BYTES_MAX;
 
+/// How often a served checkpoint is read again that lacks cosignatures, and the wait between.
+const WITNESS_WAITS: u32 = 10;
+const WITNESS_WAIT: Duration = Duration::from_millis(500);
 /// Most files read at once.
 const JOBS_MAX: u64 = 256;
 
@@ -94,6 +98,11 @@ impl Books {
         self.jobs as usize
     }
 
+    /// The certificate authority that was named.
+    pub fn tls_ca(&self) -> Option<PathBuf> {
+        self.tls_ca.clone()
+    }
+
     /// Whether to show no progress.
     pub fn is_quiet(&self) -> bool {
         self.quiet
@@ -101,9 +110,19 @@ impl Books {
 }
 
 impl Book {
-    /// Its signed checkpoint, if the signatures hold.
+    /// Its signed checkpoint, if the signatures hold. A server publishes a checkpoint before the witnesses have cosigned it: where they are
+    /// demanded, they are waited for.
     pub fn checkpoint(&self) -> Result<Opened, Failure> {
         let unread = |unread: super::source::Unread| Failure::unchecked(format!("the checkpoint cannot be read: {}", unread.why));
+        let waits = if self.directory.is_none() && self.trust.quorum > 0 { WITNESS_WAITS } else { 0 };
+        let by_log = Trust { witnesses: Vec::new(), quorum: 0, ..self.trust.clone() };
+        for _ in 0..waits {
+            let bytes = self.source.read("checkpoint", NOTE_BYTES_MAX).map_err(unread)?;
+            match checkpoint::open(&bytes, &self.trust) {
+                Err(Error::Unsigned { .. }) if checkpoint::open(&bytes, &by_log).is_ok() => std::thread::sleep(WITNESS_WAIT),
+                other => return Ok(other?),
+            }
+        }
         let bytes = self.source.read("checkpoint", NOTE_BYTES_MAX).map_err(unread)?;
         Ok(checkpoint::open(&bytes, &self.trust)?)
     }

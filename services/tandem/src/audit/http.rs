@@ -26,21 +26,26 @@ pub struct Client {
 impl Client {
     /// For so many requests at once, each of which may take so long. `tls_ca`: the certificate authority of an https server; none: the system's.
     pub fn new(jobs: usize, timeout: Duration, tls_ca: Option<&Path>) -> anyhow::Result<Self> {
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&roots(tls_ca)?))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
-            .timeout_global(Some(timeout))
-            .max_idle_connections(jobs)
-            .max_idle_connections_per_host(jobs)
-            .user_agent(concat!("tandem-audit/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Self { agent: config.into() })
+        Ok(Self { agent: agent(jobs, timeout, tls_ca)? })
     }
+}
+
+/// An HTTP client with so many connections kept. Statuses are no errors.
+pub fn agent(connections: usize, timeout: Duration, tls_ca: Option<&Path>) -> anyhow::Result<Agent> {
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&roots(tls_ca)?))
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
+        .timeout_global(Some(timeout))
+        .max_idle_connections(connections)
+        .max_idle_connections_per_host(connections)
+        .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")))
+        .build();
+    Ok(config.into())
 }
 
 /// The certificates that a server's may descend from. None of the system's at all is no error: an http server needs none.
@@ -92,7 +97,7 @@ impl Served {
 }
 
 /// An error without the words that say nothing.
-fn said(error: &ureq::Error) -> String {
+pub fn said(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),

@@ -1,13 +1,17 @@
 //! `tandem audit`: what anybody can find out about a book without believing those who keep it.
 
 mod books;
+mod catalogue;
 mod check;
 mod history;
 mod http;
+mod independent;
 mod pack;
 mod progress;
 mod receipt;
+mod replay;
 mod shelf;
+mod slots;
 mod source;
 mod state;
 mod trust;
@@ -17,12 +21,15 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use http::{agent, said};
+pub(crate) use source::read_file;
+
 use crate::output;
 use clap::Subcommand;
 use std::process::ExitCode;
 use verdict::{BookVerdict, Document, Verdict};
 
-/// Verify books and receipts
+/// Verify books and receipts, and fold books again
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -32,18 +39,21 @@ pub struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     Verify(verify::Args),
+    Replay(Box<replay::Args>),
     Receipt(receipt::Args),
     Export(pack::Args),
 }
 
 /// Runs one. An error is that something could not be checked: status 2, as 1 says that something is wrong.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let result = tokio::task::spawn_blocking(move || match args.command {
-        Command::Verify(args) => verify::run(&args),
-        Command::Receipt(args) => receipt::run(&args),
-        Command::Export(args) => pack::run(&args),
-    });
-    match result.await? {
+    let blocking = |work: Box<dyn FnOnce() -> anyhow::Result<Verdict> + Send>| tokio::task::spawn_blocking(work);
+    let result = match args.command {
+        Command::Verify(args) => blocking(Box::new(move || verify::run(&args))).await?,
+        Command::Receipt(args) => blocking(Box::new(move || receipt::run(&args))).await?,
+        Command::Export(args) => blocking(Box::new(move || pack::run(&args))).await?,
+        Command::Replay(args) => replay::run(&args).await,
+    };
+    match result {
         Ok(verdict) => Ok(verdict.into()),
         Err(error) if output::is_broken_pipe(&error) => Err(error),
         Err(error) => {

@@ -1,10 +1,11 @@
-//! `tandem audit export`: a book as a directory that anybody can verify without us. `README.md` in it says how.
+//! `tandem audit export`: a book, with its catalogue, as a directory that anybody can verify without us. `README.md` in it says how.
 
 use super::books::{Book, Books};
 use super::shelf::{Cache, write_whole};
 use super::source::{Directory, Source};
 use super::verdict::{BookVerdict, Failure, Verdict};
-use super::{check, print, progress, verify};
+use super::{catalogue, check, print, progress, verify};
+use crate::client::Server;
 use anyhow::{Context, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,17 +21,18 @@ use tandem_book::tile::Tile;
 
 /// The SHA-256 of every other file, as `sha256sum` writes and checks them. Written last: a pack without it is not finished.
 const MANIFEST: &str = "MANIFEST.sha256";
-/// Largest file of a pack: a note.
-const FILE_BYTES_MAX: usize = tandem_book::note::NOTE_BYTES_MAX;
+/// Largest file of a pack: a catalogue.
+const FILE_BYTES_MAX: usize = catalogue::BYTES_MAX;
 
-/// Write a book into a directory that verifies offline: tiles, entries, checkpoint, key, manifest and a README
+/// Write a book into a directory that verifies offline: tiles, entries, checkpoint, catalogue, key, manifest and a README
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  tandem audit export --url http://127.0.0.1:8080 --key council.vkey --out E09000001-book
+  tandem audit export --url http://127.0.0.1:8080 --key council.vkey --out E09000001-book --catalogue http://127.0.0.1:50051
   tandem audit verify --dir E09000001-book --key council.vkey
 
-It is verified while it is written. If it is interrupted, the same command goes on. Exit status: 0 written, 1 the book is not what it
+The catalogue says what services, measures, areas and prices the figures are about. Its entries are asked of the server, which needs the
+auditor's role, and each is proved by the book. It is verified while it is written. If it is interrupted, the same command goes on. Exit status: 0 written, 1 the book is not what it
 should be, 2 could not check or write.")]
 pub struct Args {
     #[command(flatten)]
@@ -38,6 +40,12 @@ pub struct Args {
     /// The directory to write; it may hold what an interrupted export left
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// The gRPC URL of the server, to pack the catalogue too: all entries of the book that define something
+    #[arg(long, value_name = "URL")]
+    catalogue: Option<String>,
+    /// File with the bearer token for that (or set TANDEM_TOKEN to the token itself)
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Print one JSON document; its fields stay as they are
     #[arg(long)]
     json: bool,
@@ -68,7 +76,7 @@ pub fn export_one(args: &Args) -> anyhow::Result<BookVerdict> {
 /// The pack's directory is the cache: what verifies stays there.
 fn export(args: &Args, book: &Book, verdict: &mut BookVerdict) -> Result<(), Failure> {
     let started = Instant::now();
-    let shelf = book.shelf(Some(Cache::new(&args.out)));
+    let shelf = book.shelf(Some(Cache::as_served(&args.out)));
     let opened = book.checkpoint()?;
     verdict.checkpoint = Some((&opened).into());
     let (checkpoint, done) = (&opened.checkpoint, AtomicU64::new(0));
@@ -80,8 +88,14 @@ fn export(args: &Args, book: &Book, verdict: &mut BookVerdict) -> Result<(), Fai
         put(&args.out, &tile.to_string(), &bytes)?;
     }
     put(&args.out, "checkpoint", opened.note.to_string().as_bytes())?;
+    if let Some(url) = &args.catalogue {
+        let server = Server { server: url.clone(), token_file: args.token_file.clone(), tls_ca: args.books.tls_ca() };
+        put(&args.out, catalogue::FILE, catalogue::fetch(&server, &book.council, checkpoint.size)?.as_bytes())?;
+    }
+    // Also that of an export which was interrupted at another size.
+    catalogue::check(&args.out, &Directory::at(&args.out), checkpoint.size)?;
     put(&args.out, "vkey", format!("{}\n", book.trust.log).as_bytes())?;
-    put(&args.out, "README.md", readme(&opened, &book.trust.log.to_string()).as_bytes())?;
+    put(&args.out, "README.md", readme(&opened, &book.trust.log.to_string(), args.out.join(catalogue::FILE).exists()).as_bytes())?;
     write_manifest(&args.out, checkpoint.size).with_context(|| format!("cannot write {}", args.out.join(MANIFEST).display()))?;
     verdict.entries_checked = done.into_inner();
     verify::fill_counts(verdict, &shelf, started);
@@ -93,8 +107,17 @@ fn put(out: &Path, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
     write_whole(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn readme(opened: &Opened, vkey: &str) -> String {
+fn readme(opened: &Opened, vkey: &str, has_catalogue: bool) -> String {
     let checkpoint = &opened.checkpoint;
+    let catalogue = if has_catalogue {
+        "
+`catalogue.jsonl` has every entry that defines a service, measure, indicator, area or price list, a line each: its place in the book, its
+envelope, facts and salt as base64, from which its entry's first hash is computed, and what the facts say. Entries that are in suspense
+are among them.
+"
+    } else {
+        ""
+    };
     format!(
         "\
 # The book of {origin}
@@ -105,7 +128,7 @@ An entry is 74 bytes: what a recorded event commits to, and no personal data (ve
 the person part). The files are those that the council serves: `checkpoint` (signed size and root), `tile/entries/…` (the entries, 256 a
 file) and `tile/<level>/…` (the hashes over them), in the formats c2sp.org/tlog-tiles, c2sp.org/tlog-checkpoint and
 c2sp.org/signed-note. `vkey` is the key that signed, and `MANIFEST.sha256` has the SHA-256 of every file.
-
+{catalogue}
 Verify it, with a key that you did **not** take from here, but from the council or somebody whom you trust:
 
     tandem audit verify --dir . --key VKEY
@@ -125,8 +148,10 @@ or without any software of ours, with the checker of another project:
 }
 
 /// The files of a finished pack but for the manifest, in the manifest's order.
-fn files(size: u64) -> impl Iterator<Item = String> {
-    ["README.md", "checkpoint", "vkey"].into_iter().map(str::to_owned).chain(Tile::all(size).map(|tile| tile.to_string()))
+fn files(directory: &Path, size: u64) -> impl Iterator<Item = String> {
+    let catalogue = directory.join(catalogue::FILE).exists().then_some(catalogue::FILE);
+    let named = ["README.md", "checkpoint", "vkey"].into_iter().chain(catalogue).map(str::to_owned);
+    named.chain(Tile::all(size).map(|tile| tile.to_string()))
 }
 
 fn manifest_line(directory: &Directory, path: &str) -> Result<String, Failure> {
@@ -143,7 +168,7 @@ fn manifest_line(directory: &Directory, path: &str) -> Result<String, Failure> {
 fn write_manifest(out: &Path, size: u64) -> anyhow::Result<()> {
     let (directory, part) = (Directory::at(out), out.join("MANIFEST.part"));
     let mut file = BufWriter::new(File::create(&part)?);
-    for path in files(size) {
+    for path in files(out, size) {
         let line = manifest_line(&directory, &path).map_err(|failure| anyhow::anyhow!(failure.why))?;
         writeln!(file, "{line}")?;
     }
@@ -159,9 +184,10 @@ pub fn check_manifest(directory: &Path, size: u64) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Failure::unchecked(format!("{} cannot be read: {error}", path.display()))),
     };
+    let paths = files(directory, size);
     let directory = Directory::at(directory);
     let mut lines = BufReader::new(file).split(b'\n');
-    for path in files(size) {
+    for path in paths {
         let expected = manifest_line(&directory, &path)?;
         match lines.next() {
             Some(Ok(line)) if line == expected.as_bytes() => {}

@@ -5,6 +5,8 @@ use super::trust::Keys;
 use super::verdict::{Cosigned, Failure, Verdict, cosigned};
 use crate::output;
 use anyhow::Context;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde::Serialize;
 use std::path::PathBuf;
 use tandem_book::receipt::{Proved, RECEIPT_BYTES_MAX, Receipt};
@@ -19,11 +21,15 @@ const EVENT_BYTES_MAX: usize = 1024 * 1024;
 Example:
   tandem audit receipt event-1.tlog-proof --event event-1.bin --key council.vkey
 
+The event may also be in protobuf's JSON form, {\"envelope\": …}. What is proved is the bytes that were sent, and JSON is not those: it is
+encoded as protobuf libraries mostly do, fields ascending and none that is unset. If the receipt proves these bytes, they are the ones; if
+not, that says nothing, since yours may have been encoded otherwise or had fields that this version does not know: then the status is 2.
+
 No server is asked. Exit status: 0 true, 1 the receipt does not prove this event, 2 could not check.")]
 pub struct Args {
     /// The receipt, a c2sp.org/tlog-proof file
     receipt: PathBuf,
-    /// Your own event: the bytes of the tandem.v1.Event that you sent
+    /// Your own event: the bytes of the tandem.v1.Event that you sent, or its JSON form
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
     #[command(flatten)]
@@ -99,10 +105,27 @@ fn verify(args: &Args) -> Result<Proved, Failure> {
     let read = |path: &PathBuf, limit| read_file(path, limit).with_context(|| format!("cannot read {}", path.display()));
     let (receipt, event) = (read(&args.receipt, RECEIPT_BYTES_MAX)?, read(&args.event, EVENT_BYTES_MAX)?);
     let invalid = |error: event::Invalid| Failure::wrong(format!("{} is no event: {error}", args.event.display()));
+    let is_json = event.trim_ascii_start().first() == Some(&b'{');
+    let event = if is_json { from_json(&event).with_context(|| format!("{} is no event in JSON", args.event.display()))? } else { event };
     let parts = event::split(&event).map_err(invalid)?;
     let council = Envelope::decode(parts.envelope).map_err(invalid)?.council;
     let trust = args.keys.trust(council)?;
-    Ok(Receipt::parse(&receipt)?.verify(&event, &trust)?)
+    let proved = Receipt::parse(&receipt)?.verify(&event, &trust);
+    proved.map_err(|error| match Failure::from(error) {
+        // The bytes that were sent may be others that say the same.
+        failure if is_json => Failure::unchecked(format!("{}; the JSON may not give the bytes that were sent: give those", failure.why)),
+        failure => failure,
+    })
+}
+
+/// The bytes of an event in protobuf's JSON form. A field that the contract does not have is refused.
+fn from_json(json: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let pool = DescriptorPool::decode(tandem_proto::DESCRIPTORS)?;
+    let event = pool.get_message_by_name("tandem.v1.Event").context("the contract has no event")?;
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let message = DynamicMessage::deserialize(event, &mut json)?;
+    json.end()?;
+    Ok(message.encode_to_vec())
 }
 
 /// One line.

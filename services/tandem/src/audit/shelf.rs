@@ -1,5 +1,6 @@
 //! A book's tiles and bundles from wherever they are, with a cache of those that can never change.
 
+use super::slots::Slots;
 use super::source::{Directory, Source, Unread};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,26 +117,43 @@ fn unreadable(tile: Tile, why: String) -> Error {
     Error::Unreadable { tile: tile.to_string(), why }
 }
 
-/// Full tiles and bundles in a directory, in the layout in which they are served. Each was true when it was put there.
-#[derive(Clone, Debug)]
+/// Full tiles and bundles in a directory. Each was true when it was put there, and is checked again by whoever reads it.
+#[derive(Debug)]
 pub struct Cache {
     root: PathBuf,
+    slots: Option<Slots>,
 }
 
 impl Cache {
-    /// In this directory, which is made when it is needed.
+    /// In this directory, which is made when it is needed; those of the lowest level many to a file.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { slots: Some(Slots::new(&root)), root }
+    }
+
+    /// The same in the layout in which they are served, a file for each.
+    pub fn as_served(root: impl Into<PathBuf>) -> Self {
+        Self { slots: None, root: root.into() }
+    }
+
+    fn slots(&self, tile: Tile) -> Option<&Slots> {
+        self.slots.as_ref().filter(|_| Slots::has(tile))
     }
 
     /// A full tile or bundle, if it is there.
     pub fn read(&self, tile: Tile) -> Option<Vec<u8>> {
+        if let Some(slots) = self.slots(tile) {
+            return slots.read(tile);
+        }
         let limit = usize::from(FULL) * BUNDLED_BYTES;
         Directory::at(&self.root).read(&tile.to_string(), limit).ok()
     }
 
-    /// Puts a file there: whole, or not at all.
+    /// Puts one there. Half of it is as good as none, as it does not pass.
     pub fn keep(&self, tile: Tile, bytes: &[u8]) -> std::io::Result<()> {
+        if let Some(slots) = self.slots(tile) {
+            return slots.keep(tile, bytes);
+        }
         write_whole(&self.root.join(tile.to_string()), bytes)
     }
 }

@@ -21,7 +21,7 @@ pub struct Keys {
     #[arg(long = "witness", value_name = "VKEY")]
     witnesses: Vec<String>,
     /// How many of these witnesses have to have cosigned [default: all]
-    #[arg(long, value_name = "N", requires = "witnesses")]
+    #[arg(long = "witness-quorum", alias = "quorum", value_name = "N", requires = "witnesses")]
     quorum: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Keys {
             bail!("the key {} signs notes: a witness's has type 0x04", key.label());
         }
         let quorum = self.quorum.unwrap_or(witnesses.len());
-        ensure!(quorum <= witnesses.len(), "--quorum {quorum} is more than the {} witnesses", witnesses.len());
+        ensure!(quorum <= witnesses.len(), "--witness-quorum {quorum} is more than the {} witnesses", witnesses.len());
         Ok(Trust { witnesses, quorum, ..Trust::of(log) })
     }
 }

@@ -4,7 +4,7 @@ use super::books::{Book, Books};
 use super::shelf::Shelf;
 use super::state::State;
 use super::verdict::{BookVerdict, Failure, Verdict};
-use super::{check, history, pack, print, progress};
+use super::{catalogue, check, history, pack, print, progress};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,6 +80,7 @@ fn judge(args: &Args, book: &Book, shelf: &Shelf<'_>, state: &mut Option<State>,
     let checkpoint = &opened.checkpoint;
     progress::during(&checkpoint.origin, checkpoint.size, done, args.books.is_quiet(), || check::book(shelf, checkpoint, args.books.jobs(), done))?;
     if let Some(directory) = &book.directory {
+        catalogue::check(directory, &*book.source, checkpoint.size)?;
         pack::check_manifest(directory, checkpoint.size)?;
     }
     if let Some(state) = state {

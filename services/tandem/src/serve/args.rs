@@ -48,6 +48,9 @@ pub struct Args {
     /// Name of this server's books, which are called NAME/COUNCIL: a host name of yours, for good [default: that of the key]
     #[arg(long, value_name = "NAME")]
     book_name: Option<String>,
+    /// A witness that cosigns the books' checkpoints, by the URL below which it has add-checkpoint, and its vkey; may be given several times
+    #[arg(long = "witness", value_name = "URL=VKEY")]
+    witnesses: Vec<String>,
     /// PEM file with the server's certificate chain
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -81,6 +84,7 @@ pub(super) struct Checked {
     pub signing_key: Option<PathBuf>,
     pub book_name: Option<String>,
     pub backup: crate::backup::periodic::BackupArgs,
+    pub witnesses: Vec<String>,
 }
 
 impl Args {
@@ -109,6 +113,7 @@ impl Args {
             signing_key: self.signing_key.clone(),
             book_name: self.book_name.clone(),
             backup: self.backup.clone(),
+            witnesses: self.witnesses.clone(),
         })
     }
 }

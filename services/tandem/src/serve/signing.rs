@@ -2,6 +2,7 @@
 
 use super::args::Checked;
 use crate::keygen;
+use crate::witness::HttpPost;
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub(super) fn publisher(checked: &Checked) -> anyhow::Result<Arc<Publisher>> {
         (None, Err(_)) => own(&checked.data_dir, &checkpoints, checked.book_name.as_deref())?,
     };
     let name = checked.book_name.as_deref().unwrap_or(key.name());
-    Ok(Arc::new(Publisher::new(name, &key, &checkpoints)?))
+    let witnesses = checked.witnesses.iter().map(|text| HttpPost::witness(text)).collect::<anyhow::Result<_>>()?;
+    Ok(Arc::new(Publisher::new(name, &key, &checkpoints)?.with_witnesses(witnesses)))
 }
 
 /// The data directory's own key. A new one is made only where nothing was ever signed.

@@ -53,9 +53,13 @@ fn a_cache_that_was_damaged_is_mended_and_accuses_nobody() {
     let cache = tempfile::tempdir().unwrap();
     let good = serve(plain(600), |_, _| None);
     assert_true(&verify(&["--url", &good.url, "--cache", text(cache.path())]), 600);
-    let kept = std::fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path().join("tile/entries/001");
+    let book = std::fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let kept = crate::audit::slots::Slots::path(&book, "tile/entries/001".parse().unwrap());
     let bytes = std::fs::read(&kept).unwrap();
-    std::fs::write(&kept, "damaged").unwrap();
+    let mut damaged = bytes.clone();
+    // In the second place, of which the tile comes first.
+    damaged[256 * (32 + 76) + 256 * 32 + 100] ^= 1;
+    std::fs::write(&kept, damaged).unwrap();
     let verdict = verify(&["--url", &good.url, "--cache", text(cache.path())]);
     assert_true(&verdict, 600);
     assert_eq!(std::fs::read(&kept).unwrap(), bytes);

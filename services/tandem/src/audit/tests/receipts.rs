@@ -126,3 +126,29 @@ fn what_could_not_be_looked_at_is_no_mismatch() {
     let (verdict, line) = given.verdict("receipt", "event", &["--key", &key, "--witness", &missing]);
     assert_eq!(verdict, Verdict::Mismatch, "{line}");
 }
+
+/// JSON is not the bytes that were sent: it can prove them, and never accuse.
+#[test]
+fn an_event_in_json_is_proved_or_says_nothing() {
+    let given = Given::new();
+    let json = format!(
+        r#"{{"envelope":{{"eventId":"00000000-0000-0000-0000-000000000001","council":"{COUNCIL}","source":"desk","occurredStart":"2025-03-01"}},
+        "facts":{{"entryReversed":{{"targetEventId":"00000000-0000-0000-0000-000000000002","reason":"REVERSAL_REASON_ERROR"}}}},
+        "person":{{"actor":"ana"}}}}"#
+    );
+    let key = vkey();
+    let ask = |json: &str| {
+        std::fs::write(given.path("event.json"), json).unwrap();
+        given.verdict("receipt", "event.json", &["--key", &key])
+    };
+    let (verdict, line) = ask(&json);
+    assert_eq!(verdict, Verdict::True, "{line}");
+    // The proto's own names are read as well.
+    assert_eq!(ask(&json.replace("eventId", "event_id")).0, Verdict::True);
+    let (verdict, line) = ask(&json.replace("ana", "ben"));
+    assert!(verdict == Verdict::Unchecked && line.contains("give those"), "{line}");
+    for broken in [json.replace("\"person\"", "\"persons\""), json.replace("REVERSAL_REASON_ERROR", "MISTAKE"), format!("{json}x"), "{".into()] {
+        let (verdict, line) = ask(&broken);
+        assert!(verdict == Verdict::Unchecked && line.contains("is no event in JSON"), "{line}");
+    }
+}
