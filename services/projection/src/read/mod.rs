@@ -6,7 +6,6 @@ mod catalogue;
 mod entries;
 mod entry;
 mod exchange;
-mod page;
 mod posting;
 mod statement;
 mod status;

@@ -43,6 +43,10 @@ fn parse(shared: &Shared, tokens: &[String]) -> Result<Vec<Position>, Failure> {
         if position.partition >= shared.source.partitions() {
             return Err(refuse("names a partition that the log does not have"));
         }
+        if !shared.partitions.has(position.partition) {
+            let (partition, held) = (position.partition, &shared.partitions);
+            return Err(refuse(&format!("is of partition {partition}, and this projection holds {held}: ask the one that holds it")));
+        }
         Ok(position)
     };
     tokens.iter().enumerate().map(position).collect()

@@ -16,6 +16,8 @@ const WAIT: Duration = Duration::from_millis(100);
 pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
     let _alarm = Alarm(shared);
     let mut next: Vec<u64> = shared.progress.borrow().cursors.iter().map(|(offset, _)| *offset).collect();
+    // Nothing is waited for in partitions that others hold.
+    (0u32..).zip(&mut next).filter(|(partition, _)| !shared.partitions.has(*partition)).for_each(|(_, next)| *next = u64::MAX);
     while !shared.stopping() {
         let began = Instant::now();
         if !shared.source.wait(&next, WAIT) {
@@ -29,10 +31,11 @@ pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
     }
 }
 
-/// One read of every partition that has something; says whether to go on.
+/// One read of every partition held that has something; says whether to go on.
 fn read_each(shared: &Shared, next: &mut [u64], ahead: &SyncSender<Ahead>) -> bool {
-    for (partition, next) in next.iter_mut().enumerate() {
-        match read(shared, partition as u32, *next) {
+    for partition in shared.partitions.iter() {
+        let next = &mut next[partition as usize];
+        match read(shared, partition, *next) {
             Ok(frames) => {
                 let Some(last) = frames.last() else { continue };
                 *next = last.offset + 1;
