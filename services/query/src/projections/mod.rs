@@ -13,8 +13,6 @@ mod gather;
 mod member;
 mod positions;
 mod report;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use discover::Addresses;
 
