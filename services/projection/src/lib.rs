@@ -14,6 +14,7 @@
 //! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
 //! [`dump`] lists every row as it logically is.
 
+mod archive;
 mod book;
 mod error;
 mod known;
@@ -29,6 +30,7 @@ mod server;
 mod store;
 mod tail;
 
+pub use archive::Archive;
 pub use book::Publisher;
 pub use error::Error;
 pub use known::Known;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{ask, audit, bench, generate, import, keygen, logging, output, rebuild, serve};
+use crate::{ask, audit, bench, generate, import, keygen, log, logging, output, rebuild, serve};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,6 +43,7 @@ enum Command {
     Audit(audit::Args),
     Rebuild(rebuild::Args),
     Keygen(keygen::Args),
+    Log(Box<log::Args>),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -92,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Audit(args) => audit::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
+            Command::Log(args) => log::run(*args).await,
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }
