@@ -13,6 +13,7 @@ mod foreign;
 mod maintained;
 mod outcomes;
 mod reads;
+mod services;
 mod stop;
 mod stored;
 mod taking_part;

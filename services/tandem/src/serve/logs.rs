@@ -31,7 +31,7 @@ pub(crate) struct Kafka {
     kafka_partitions: Option<u32>,
     /// Replicas that each partition must have; a topic with fewer is refused
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    kafka_replication_factor: u16,
+    kafka_replicas: u16,
     /// Replicas that must have an event before it is acknowledged; a topic that asks for fewer is refused
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     kafka_min_insync_replicas: u16,
@@ -67,7 +67,7 @@ impl Kafka {
             topic: self.kafka_topic.clone(),
             config: self.kafka_config.clone(),
             create: self.kafka_partitions.map(|partitions| kafka::Create { partitions }),
-            replication_factor: self.kafka_replication_factor,
+            replication_factor: self.kafka_replicas,
             min_insync_replicas: self.kafka_min_insync_replicas,
             read,
             ..kafka::Options::default()
