@@ -107,7 +107,10 @@ mod tests {
         let held = some(&[8, 9], 16).unwrap();
         assert_eq!((held.require("E09000001"), held.has_council("E09000001")), (Ok(()), true));
         let failure = some(&[0, 1], 16).unwrap().require("E09000001").unwrap_err();
-        assert!(matches!(&failure, Failure::Precondition { reason: OTHER_PARTITION, description, .. } if description.contains("holds 0-1")), "{failure:?}");
+        assert!(
+            matches!(&failure, Failure::Precondition { reason: OTHER_PARTITION, description, .. } if description.contains("holds 0-1")),
+            "{failure:?}"
+        );
         assert_eq!((held.narrowed(&[9, 12]).to_string(), held.narrowed(&[])), ("9".into(), held));
     }
 }

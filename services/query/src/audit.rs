@@ -1,9 +1,9 @@
 //! `tandem.v1.AuditService`: books and their entries, for auditors.
 
 use crate::books::{Client, Gathered, Part, Transport};
-use crate::gathered;
 use crate::check::check;
 use crate::front::{Answers, Front, empty_answer};
+use crate::gathered;
 use crate::upstream::{Deadline, pass_on};
 use futures::StreamExt;
 use std::sync::Arc;

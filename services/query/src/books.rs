@@ -98,10 +98,8 @@ impl<T: Transport> Books<T> {
             Ways::Many(projections) => {
                 let council = [question.council().to_owned()];
                 let at_least = question.at_least().to_vec();
-                let (answer, ()) = tokio::try_join!(
-                    projections.ask(question, deadline, call),
-                    projections.reach_elsewhere(&council, &at_least, deadline),
-                )?;
+                let (answer, ()) =
+                    tokio::try_join!(projections.ask(question, deadline, call), projections.reach_elsewhere(&council, &at_least, deadline),)?;
                 Ok(answer)
             }
         }

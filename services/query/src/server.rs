@@ -1,9 +1,9 @@
 //! `tandem.v1.QueryService`.
 
 use crate::books::{Books, Client, Gathered, Part, Transport};
-use crate::gathered;
 use crate::check::check;
 use crate::front::{Answers, Front, Settings, empty_answer};
+use crate::gathered;
 use crate::question::Question;
 use crate::upstream::Deadline;
 use crate::{AuditServer, value, watch};

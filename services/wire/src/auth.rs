@@ -102,7 +102,9 @@ impl Principal {
         self.require(&[Role::Auditor])?;
         match self.councils {
             None => Ok(()),
-            Some(_) => Err(Failure::Forbidden(Invalid::new("", format!("principal {} may not use every council: give it councils = [\"*\"]", self.name)))),
+            Some(_) => {
+                Err(Failure::Forbidden(Invalid::new("", format!("principal {} may not use every council: give it councils = [\"*\"]", self.name))))
+            }
         }
     }
 

@@ -133,9 +133,11 @@ mod tests {
 
     #[test]
     fn urls_name_a_host_and_a_port() {
-        for (url, expected) in
-            [("http://127.0.0.1:50053", ("127.0.0.1", 50053)), ("https://books.example.org", ("books.example.org", 443)), ("http://[::1]:7/", ("::1", 7))]
-        {
+        for (url, expected) in [
+            ("http://127.0.0.1:50053", ("127.0.0.1", 50053)),
+            ("https://books.example.org", ("books.example.org", 443)),
+            ("http://[::1]:7/", ("::1", 7)),
+        ] {
             let (host, port) = host_and_port(url).unwrap();
             assert_eq!((host.as_str(), port), expected, "{url}");
             endpoint(url, Some("127.0.0.1:9".parse().unwrap()), None, KeepAlive::WATCHFUL).unwrap();

@@ -191,7 +191,10 @@ mod tests {
         assert_eq!((violations[0].field.as_str(), violations[0].description.as_str()), ("envelope.source", "is required"));
         let info = details.error_info().expect("ErrorInfo");
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID_FIELD", DOMAIN));
-        assert_eq!((super::violations(&status), super::reason(&status)), (vec![Invalid::new("envelope.source", "is required")], "INVALID_FIELD".into()));
+        assert_eq!(
+            (super::violations(&status), super::reason(&status)),
+            (vec![Invalid::new("envelope.source", "is required")], "INVALID_FIELD".into())
+        );
         assert_eq!((super::violations(&Status::internal("x")), super::reason(&Status::internal("x"))), (vec![], String::new()));
     }
 

@@ -106,12 +106,7 @@ pub fn list_books<R: Readable>(view: &View<'_, R>, among: &Partitions, request: 
 }
 
 /// Councils that have a book and live in these partitions, ascending, after one; and whether there are more.
-fn councils<R: Readable>(
-    view: &View<'_, R>,
-    among: &Partitions,
-    after: Option<&[u8]>,
-    page_size: usize,
-) -> Result<(Vec<String>, bool), Failure> {
+fn councils<R: Readable>(view: &View<'_, R>, among: &Partitions, after: Option<&[u8]>, page_size: usize) -> Result<(Vec<String>, bool), Failure> {
     // A council's own row ends with a zero byte; the next council's is greater than with a one.
     let from = after.map_or_else(Vec::new, |after| [after, &[1]].concat());
     let (mut councils, mut more) = (Vec::new(), false);

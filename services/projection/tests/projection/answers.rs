@@ -204,7 +204,8 @@ async fn status_and_books_count_everything() {
     assert_eq!(counts, [10, 2, 1, 1, 0]);
     assert!(first.partitions.iter().all(|partition| partition.applied_frames == partition.log_frames));
     assert_eq!(first.log_id, "07".repeat(16));
-    let second = ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { page_token: first.next_page_token, ..asked }, partitions).unwrap();
+    let second =
+        ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { page_token: first.next_page_token, ..asked }, partitions).unwrap();
     assert_eq!((second.councils.len(), second.next_page_token.as_str()), (1, ""));
     let named = v1::GetStatusRequest { councils: vec!["E09000009".into(), COUNCIL.into()], ..Default::default() };
     let named = ask!(running, get_status, GetStatusRequest, named, partitions).unwrap();
@@ -213,7 +214,9 @@ async fn status_and_books_count_everything() {
 
     let books = ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_size: 1, ..Default::default() }, partitions).unwrap();
     assert_eq!((books.books[0].council.as_str(), books.books[0].size), (COUNCIL, 12));
-    let rest = ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_token: books.next_page_token, ..Default::default() }, partitions).unwrap();
+    let rest =
+        ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_token: books.next_page_token, ..Default::default() }, partitions)
+            .unwrap();
     assert_eq!((rest.books[0].council.as_str(), rest.books[0].size, rest.next_page_token.as_str()), ("E09000002", 3, ""));
 
     let known = running.projection.known();

@@ -44,7 +44,8 @@ impl Addresses {
                 }
             }
             let Some(projections) = projections.upgrade() else { return };
-            let named = |(url, addresses): (&&str, &Vec<SocketAddr>)| addresses.iter().map(|at| (name(url, *at), (*url).to_owned(), *at)).collect::<Vec<_>>();
+            let named =
+                |(url, addresses): (&&str, &Vec<SocketAddr>)| addresses.iter().map(|at| (name(url, *at), (*url).to_owned(), *at)).collect::<Vec<_>>();
             let now: Vec<(String, String, SocketAddr)> = known.iter().flat_map(named).collect();
             projections.keep(|name| now.iter().any(|(known, _, _)| known == name));
             for (name, url, at) in now {

@@ -65,7 +65,9 @@ impl<T: Transport> Member<T> {
         match (&before, &now) {
             (State::Away(before), State::Away(why)) if before == why => {}
             (_, State::Away(why)) => tracing::warn!(projection = self.name, why, "a projection is away"),
-            _ if held(&before) != held(&now) => tracing::info!(projection = self.name, partitions = ?held(&now).unwrap_or_default(), "a projection answers"),
+            _ if held(&before) != held(&now) => {
+                tracing::info!(projection = self.name, partitions = ?held(&now).unwrap_or_default(), "a projection answers")
+            }
             _ => {}
         }
     }

@@ -103,13 +103,7 @@ impl<T: Transport> Projections<T> {
     }
 
     /// Asks one holder after the other until one answers, be it that it will not. `None`: all are away.
-    async fn ask_holder<R, F>(
-        &self,
-        partition: u32,
-        waits: &Waits,
-        deadline: Deadline,
-        call: impl Fn(Client<T>) -> F,
-    ) -> Result<Option<R>, Status>
+    async fn ask_holder<R, F>(&self, partition: u32, waits: &Waits, deadline: Deadline, call: impl Fn(Client<T>) -> F) -> Result<Option<R>, Status>
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {

@@ -1,8 +1,8 @@
 //! How the projections stand, for who keeps the servers.
 
+use super::Projections;
 use super::member::State;
 use super::positions::Waits;
-use super::Projections;
 use crate::books::Transport;
 use std::fmt::Write;
 

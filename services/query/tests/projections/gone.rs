@@ -69,13 +69,16 @@ fn what_is_missing_is_said_and_never_left_out_in_silence() {
         let status = async |request| server.get_status(Request::new(request)).await.map(tonic::Response::into_inner);
         is_missing(&status(GetStatusRequest::default()).await.unwrap_err(), "partitions 2, 3");
         is_missing(&status(GetStatusRequest { councils: gone.clone(), ..Default::default() }).await.unwrap_err(), "partitions 2, 3");
-        for request in [GetStatusRequest { allow_partial: true, ..Default::default() }, GetStatusRequest { councils: here.clone(), ..Default::default() }] {
+        for request in
+            [GetStatusRequest { allow_partial: true, ..Default::default() }, GetStatusRequest { councils: here.clone(), ..Default::default() }]
+        {
             let some = status(request).await.unwrap();
             let named: Vec<String> = some.councils.into_iter().map(|council| council.reflects.unwrap().council).collect();
             assert_eq!((named, some.missing_partitions), (here.clone(), vec![2, 3]));
         }
         is_missing(&server.audit().list_books(Request::new(ListBooksRequest::default())).await.unwrap_err(), "partitions 2, 3");
-        let books = server.audit().list_books(Request::new(ListBooksRequest { allow_partial: true, ..Default::default() })).await.unwrap().into_inner();
+        let books =
+            server.audit().list_books(Request::new(ListBooksRequest { allow_partial: true, ..Default::default() })).await.unwrap().into_inner();
         assert_eq!((books.books.len(), books.missing_partitions), (here.len(), vec![2, 3]));
 
         // Watches: one ends with the reason, the other goes on with what is there, and with all when it is back.

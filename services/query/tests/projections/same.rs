@@ -75,7 +75,12 @@ async fn values(one: &impl QueryService, many: &impl QueryService, positions: &[
     }) {
         let group_by: Vec<i32> = group_by.into_iter().map(Into::into).collect();
         let at_least = positions.to_vec();
-        same!(one, many, query_value, QueryValueRequest { scope: scope(councils()), metrics: vec![metric.into()], group_by, at_least, ..Default::default() });
+        same!(
+            one,
+            many,
+            query_value,
+            QueryValueRequest { scope: scope(councils()), metrics: vec![metric.into()], group_by, at_least, ..Default::default() }
+        );
     }
     // Of one council, with positions that stand elsewhere; by pages; and with a price list that they have each in their own version.
     let councils = councils();

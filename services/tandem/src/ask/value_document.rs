@@ -570,7 +570,8 @@ impl ValueDocument {
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
         }
         if !self.missing_councils.is_empty() {
-            notes += &format!("PARTIAL: the books of {} could not be reached; nothing of them is in these figures\n", self.missing_councils.join(", "));
+            notes +=
+                &format!("PARTIAL: the books of {} could not be reached; nothing of them is in these figures\n", self.missing_councils.join(", "));
         }
         if !self.area_vintages.is_empty() {
             notes += &format!("areas as in {}\n", self.area_vintages.join(", "));
