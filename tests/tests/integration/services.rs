@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant, SystemTime};
 use tandem_domain::position::partition_of;
+use tandem_proto::v1::facts::Body;
+use tandem_proto::v1::{ContributionRecorded, Envelope};
+use tandem_tests::client::{Gateway, connect, record_request};
+use tandem_tests::events::Parts;
+use tandem_tests::given::{ana, contribution, envelope};
 use tandem_tests::kafka;
 use tandem_tests::server::{PATIENCE, Server, run};
 
@@ -27,6 +32,10 @@ struct Services {
     projections: [Option<Server>; 3],
     query: Option<Server>,
 }
+
+/// What query and gateway show to the projections. printf %s secret | sha256sum
+const TOKEN: &str = "secret";
+const TOKEN_SHA256: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
 /// The third is a standby of the second's partitions.
 const STANDBY: usize = 2;
@@ -50,12 +59,18 @@ impl Services {
         };
         let made = run(&["keygen", "--out", &services.key(), "--book-name", BOOKS]);
         assert!(made.status.success(), "{made:?}");
+        let rights = "councils = [\"*\"]\nroles = [\"reader\", \"auditor\"]";
+        let tokens = format!("[[principal]]\nname = \"services\"\ntoken_sha256 = \"{TOKEN_SHA256}\"\n{rights}\n");
+        std::fs::write(services.path("tokens.toml"), tokens).unwrap();
+        std::fs::write(services.path("token"), TOKEN).unwrap();
         services.start_projection(0);
         services.start_projection(1);
         let urls = services.urls();
-        let gateway = services.with_kafka(&["--projection", &urls]);
+        let token = services.path("token");
+        let projections = ["--projection", &urls, "--projection-token-file", &token];
+        let gateway = services.with_kafka(&projections);
         services.gateway = Some(Server::start_service("gateway", "127.0.0.1:0", &strings(&gateway)).unwrap());
-        services.query = Some(Server::start_service("query", "127.0.0.1:0", &["--projection", &urls]).unwrap());
+        services.query = Some(Server::start_service("query", "127.0.0.1:0", &projections).unwrap());
         services.wait_for_ready("ready\n");
         services
     }
@@ -82,7 +97,8 @@ impl Services {
         let (data, published, key) = (self.path(&format!("projection-{which}")), self.path("checkpoints"), self.key());
         let shard = if which == 0 { "1/2" } else { "2/2" };
         let standby = if which == STANDBY { &["--standby"][..] } else { &[] };
-        let own = ["--data-dir", &data, "--shard", shard, "--checkpoints", &published, "--signing-key", &key];
+        let tokens = self.path("tokens.toml");
+        let own = ["--data-dir", &data, "--shard", shard, "--checkpoints", &published, "--signing-key", &key, "--tokens", &tokens];
         let arguments = self.with_kafka(&[&own[..], standby].concat());
         self.projections[which] = Some(Server::start_service("projection", &self.addresses[which], &strings(&arguments)).unwrap());
     }
@@ -147,7 +163,7 @@ fn text(bytes: &[u8]) -> String {
 fn http(server: &Server, path: &str) -> String {
     use std::io::{Read, Write};
     let mut socket = std::net::TcpStream::connect(&server.http).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.http).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n", server.http).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
@@ -250,6 +266,8 @@ fn services_apart_over_kafka_answer_as_one_process() {
         let output = generate(server, query, &generated);
         assert!(output.status.success(), "{output:?}");
     }
+    without_a_token(&services);
+    known_to_the_gateway(&services, &generated);
     let real = data.as_ref().map(|_| "chicago");
     let questions = questions(real, &generated);
     compare(&one, &query, &questions);
@@ -264,6 +282,42 @@ fn services_apart_over_kafka_answer_as_one_process() {
     for server in [services.gateway.take(), services.query.take()].into_iter().chain(services.projections.each_mut().map(Option::take)).flatten() {
         let (status, output) = server.stop();
         assert!(status.success(), "{output}");
+    }
+}
+
+/// A query server that shows no token gets nothing from projections that ask for one, and says why.
+fn without_a_token(services: &Services) {
+    let stranger = Server::start_service("query", "127.0.0.1:0", &["--projection", &services.urls()]).unwrap();
+    let started = Instant::now();
+    while !http(&stranger, "/readyz").starts_with("no projection answers") {
+        assert!(started.elapsed() < PATIENCE);
+    }
+    let output = run(&["status", "--server", &format!("http://{}", stranger.grpc)]);
+    assert!(!output.status.success() && text(&output.stderr).contains("no projection could be reached yet"), "{output:?}");
+    let (status, said) = stranger.stop();
+    assert!(status.success() && said.contains("a token is needed"), "{said}");
+}
+
+/// What the projections' catalogues have is known to a gateway apart; what they do not have is refused where the call asks for that.
+fn known_to_the_gateway(services: &Services, council: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let measures = json(&["catalogue", "measures", "--council", council, "--server", &services.query_url()]);
+    assert!(!measures["items"].as_array().unwrap().is_empty(), "{measures}");
+    let record = |number: u64, service: &str| {
+        let envelope = Envelope { council: council.into(), ..envelope(number) };
+        let body = ContributionRecorded { service: service.into(), measure: "unknown".into(), ..contribution() };
+        let event = Parts::new(&envelope, Body::ContributionRecorded(body), &ana());
+        runtime.block_on(async {
+            let channel = connect(&services.gateway.as_ref().unwrap().grpc).await.unwrap();
+            Gateway::new(&channel).record(record_request(&event.event(), true)).await.unwrap_err()
+        })
+    };
+    let services = json(&["catalogue", "services", "--council", council, "--server", &services.query_url()]);
+    let known = services["items"][0]["id"].as_str().unwrap().to_owned();
+    for (service, about) in [("nowhere/unknown", "service nowhere/unknown"), (known.as_str(), "measure unknown")] {
+        let status = record(1, service);
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+        assert!(status.message().contains(&format!("{about} is not in the catalogue of {council}")), "{status}");
     }
 }
 
