@@ -57,6 +57,8 @@ impl Front {
     /// What cannot be answered now, a line each.
     pub fn notes(&self) -> String {
         let missing = both!(self, query => query.books().missing());
+        // Who can answer nothing has said so.
+        let missing = missing.filter(|_| self.unready().is_none());
         missing.map_or_else(String::new, |why| why + "\n") + &both!(self, query => query.books().report())
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn serve(
 async fn ready(State(context): State<Context>) -> Response {
     match context.parts.unready() {
         None => format!("ready\n{}", context.parts.notes()).into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n{}", context.parts.notes())).into_response(),
     }
 }
 
