@@ -6,6 +6,7 @@ pub mod client;
 pub mod events;
 pub mod foreign;
 pub mod given;
+pub mod kafka;
 pub mod model;
 pub mod questions;
 pub mod random;

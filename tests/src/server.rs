@@ -55,7 +55,20 @@ impl Server {
 
     /// As [`Server::start`], with more arguments.
     pub fn start_with(data_dir: &Path, arguments: &[&str]) -> Result<Self, Refused> {
-        let mut child = command(data_dir).args(arguments).spawn().expect("the binary starts");
+        Self::wait(command(data_dir).args(arguments))
+    }
+
+    /// Starts one service of several (`gateway`, `projection`, `query`) with gRPC at this address and HTTP on a free port, and waits until
+    /// it serves.
+    pub fn start_service(name: &str, grpc: &str, arguments: &[&str]) -> Result<Self, Refused> {
+        let mut command = Command::new(binary());
+        command.args([name, "--grpc", grpc, "--http", "127.0.0.1:0"]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::wait(&mut command)
+    }
+
+    fn wait(command: &mut Command) -> Result<Self, Refused> {
+        let mut child = command.spawn().expect("the binary starts");
         let (lines, output) = listen(&mut child);
         let mut server = Self { child, grpc: String::new(), http: String::new(), output };
         let started = Instant::now();
@@ -99,6 +112,11 @@ impl Server {
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our own child").is_none()
+    }
+
+    /// Sends it a signal, as "-STOP".
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs").success());
     }
 
     /// `kill -9`.

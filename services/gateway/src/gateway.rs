@@ -3,7 +3,7 @@
 use crate::limits::Budget;
 use crate::log_failure::failure;
 use crate::metrics::InFlight;
-use crate::prepare::{EVENT_OVERHEAD, Group, Known, Prepared, Refused, Rules, prepare, refusal};
+use crate::prepare::{EVENT_OVERHEAD, Group, Known, Prepared, Refused, Rules, councils, prepare, refusal};
 use crate::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Limits, Metrics};
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -136,6 +136,7 @@ impl<L: EventLog> Gateway<L> {
             return Err(Failure::invalid("event", "is required, exactly once").into());
         }
         let _bytes = self.unary_bytes.try_take(charge(&request))?;
+        self.learn(&principal, &request).await?;
         let Prepared { groups, bytes, refused, .. } = self.prepare(&principal, &request)?;
         drop(request);
         if let Some((_, refused)) = refused.into_iter().next() {
@@ -153,6 +154,7 @@ impl<L: EventLog> Gateway<L> {
         let request = self.read(request, BATCH_BYTES_MAX).await?;
         check_batch(&request)?;
         let _bytes = self.unary_bytes.try_take(charge(&request))?;
+        self.learn(&principal, &request).await?;
         Ok(self.batch(&principal, request, Patience::None)?.await?)
     }
 
@@ -188,6 +190,14 @@ impl<L: EventLog> Gateway<L> {
         let late =
             |_| Failure::Expired(format!("the request did not arrive within {} s; nothing was recorded", self.limits().read_time_max.as_secs()));
         timeout(self.limits().read_time_max, read).await.map_err(late)?.map_err(|status| unreadable(status, bytes_max))
+    }
+
+    /// Gets the catalogue ready for a request that is to be checked against it.
+    pub(crate) async fn learn(&self, principal: &Principal, request: &Events) -> Result<(), Failure> {
+        match &self.settings.known {
+            Some(known) if request.require_known => known.learn(councils(&request.events, principal)).await,
+            _ => Ok(()),
+        }
     }
 
     fn prepare(&self, principal: &Principal, request: &Events) -> Result<Prepared, Failure> {

@@ -13,6 +13,7 @@
 //! `FAILED_PRECONDITION`, because the same event would do after the catalogue is recorded. In a batch each of the first three is that
 //! event's own refusal.
 
+mod catalogue;
 mod gateway;
 mod limits;
 mod log_failure;
@@ -21,6 +22,7 @@ mod prepare;
 mod server;
 mod stream;
 
+pub use catalogue::{Catalogue, Definitions, Source};
 pub use gateway::{Gateway, Settings};
 pub use limits::Limits;
 pub use metrics::{InFlight, Metrics};

@@ -4,15 +4,24 @@
 //! one reading of the clock for a batch.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use rand::Rng;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use tandem_domain::event::{self, Checked, Invalid, Parts};
 use tandem_domain::protobuf::{Fields, Value, put_varint};
 use tandem_proto::v1::Refusal;
 use tandem_wire::auth::{Principal, Role};
+use tandem_wire::status::Failure;
 
 /// What the gateway's catalogue knows. A view that lags is allowed to say no.
 pub trait Known: Send + Sync + 'static {
+    /// Gets ready to be asked about these councils, which may take a while for what is learned from elsewhere.
+    fn learn<'a>(&'a self, councils: BTreeSet<&'a str>) -> BoxFuture<'a, Result<(), Failure>> {
+        let _ = councils;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Whether the council has defined this service.
     fn service(&self, council: &str, id: &str) -> bool;
     /// Whether the council has defined this measure.
@@ -94,6 +103,12 @@ pub(crate) fn prepare(events: &[Bytes], rules: &Rules<'_>) -> Prepared {
     }
     prepared.groups = groups.cut(buffer.into());
     prepared
+}
+
+/// The councils of those events that can be read and may be written by the principal.
+pub(crate) fn councils<'a>(events: &'a [Bytes], principal: &Principal) -> BTreeSet<&'a str> {
+    let envelope = |event: &'a Bytes| event::Envelope::decode(event::split(event).ok()?.envelope).ok();
+    events.iter().filter_map(envelope).map(|envelope| envelope.council).filter(|council| principal.may_council(council)).collect()
 }
 
 /// Whether an event may be recorded. `allowed` is the council and source that were last found to be the principal's own: neighbours

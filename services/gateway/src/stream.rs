@@ -78,7 +78,7 @@ async fn run<L: EventLog>(gateway: &Gateway<L>, principal: &Principal, mut intak
                 reading = false;
                 ending = Err(stopping().into());
             }
-            next = intake.next(gateway), if reading && in_flight_bytes < stream_bytes_max => match next {
+            next = intake.next(gateway, principal), if reading && in_flight_bytes < stream_bytes_max => match next {
                 Ok(Some(Taken { place, request, bytes, budget })) => {
                     in_flight_bytes += bytes;
                     in_flight.push_back(async move {
@@ -122,7 +122,7 @@ struct Intake {
 
 impl Intake {
     /// The next batch; `None` when the client has sent all.
-    async fn next<L: EventLog>(&mut self, gateway: &Gateway<L>) -> Result<Option<Taken>, Status> {
+    async fn next<L: EventLog>(&mut self, gateway: &Gateway<L>, principal: &Principal) -> Result<Option<Taken>, Status> {
         if self.place.is_none() {
             let limit = gateway.limits().stream_stall_max;
             match timeout(limit, self.answers.clone().reserve_owned()).await {
@@ -140,6 +140,10 @@ impl Intake {
             };
             check_batch(&request)?;
             self.waiting = Some(request);
+        }
+        // Here and not in its answer: a batch may not overtake one that waits for a catalogue.
+        if let Some(request) = &self.waiting {
+            gateway.learn(principal, request).await?;
         }
         let bytes = self.waiting.as_ref().map_or(0, charge);
         let budget = gateway.streams_bytes.take(bytes).await?;

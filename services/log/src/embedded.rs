@@ -15,15 +15,12 @@
 //! acknowledged. A single append is atomic here: after a crash all of its records are there, or none.
 
 mod acknowledged;
-mod assembly;
 mod copy;
 mod directory;
-mod ends;
 #[cfg(feature = "testing")]
 mod faults;
 mod keys;
 mod manifest;
-mod queue;
 mod settings;
 mod store;
 mod writer;
@@ -32,13 +29,13 @@ pub use copy::{Copied, look};
 #[cfg(feature = "testing")]
 pub use faults::{Fault, Faults};
 
-use crate::{Error, EventLog, StoredFrame};
+use crate::ends::Ends;
+use crate::queue::Queue;
+use crate::{Copying, Error, EventLog, PARTITIONS_MAX, Statistics, StoredFrame, lock, queue};
 use bytes::Bytes;
-use ends::Ends;
-use queue::Queue;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Opened, Store};
@@ -65,8 +62,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             partitions: 16,
-            queue_bytes_max: 128 * 1024 * 1024,
-            queue_appends_max: 65_536,
+            queue_bytes_max: queue::BYTES_MAX,
+            queue_appends_max: queue::APPENDS_MAX,
             write_buffer_bytes: 16 * 1024 * 1024,
             clock: machine_clock,
         }
@@ -76,27 +73,6 @@ impl Default for Options {
 fn machine_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What a log has done since it was opened, and what is going on in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Commits, each with one fsync.
-    pub commits: u64,
-    /// Frames.
-    pub frames: u64,
-    /// Records.
-    pub records: u64,
-    /// Bytes of frames as stored.
-    pub bytes: u64,
-    /// Bytes, about, in the queue and in the writer's hands, at this moment.
-    pub queue_bytes: usize,
-    /// Appends in the queue and in the writer's hands, at this moment.
-    pub queue_appends: usize,
-    /// Appends that wait for room in the queue, at this moment.
-    pub appends_waiting: usize,
-    /// Whether a commit failed, so that the log takes no more appends.
-    pub failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -137,8 +113,8 @@ impl std::fmt::Debug for EmbeddedLog {
 impl EmbeddedLog {
     /// Opens the log in a directory, or makes a new one there. Blocks while what a crash left is read, up to some tens of megabytes.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        if !(1..=keys::PARTITIONS_MAX).contains(&options.partitions) {
-            return Err(Error::Invalid(format!("a log has 1 to {} partitions, not {}", keys::PARTITIONS_MAX, options.partitions)));
+        if !(1..=PARTITIONS_MAX).contains(&options.partitions) {
+            return Err(Error::Invalid(format!("a log has 1 to {} partitions, not {}", PARTITIONS_MAX, options.partitions)));
         }
         let path = path.as_ref();
         let Opened { store, acknowledged, extent } = store::open(path, options.partitions, options.write_buffer_bytes)?;
@@ -274,13 +250,14 @@ impl EventLog for EmbeddedLog {
     }
 }
 
+impl Copying for EmbeddedLog {
+    async fn append_copy(&self, council: &str, records: Vec<Bytes>, original_append_us: u64) -> Result<Position, Error> {
+        self.shared.queue.append_as(council, records, original_append_us, true).await
+    }
+}
+
 impl Drop for EmbeddedLog {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// A panic elsewhere leaves nothing half-done under these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -82,6 +82,15 @@ pub enum Error {
         /// Its directory.
         path: PathBuf,
     },
+    /// A Kafka topic is not, or not yet, a log that can be used; what it holds was not changed. Trying again does not help before somebody
+    /// did what the text says.
+    #[error("the Kafka topic {topic} {what}")]
+    Topic {
+        /// Its name.
+        topic: String,
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
     /// The log is not of the kind that was asked for.
     #[error("the log in {} {what}", path.display())]
     Mismatch {
@@ -129,7 +138,8 @@ mod tests {
             Error::Corrupt { partition: 1, offset: 2, what: what.clone() },
             Error::Damaged { path: path.clone(), what: what.clone() },
             Error::InUse { path: path.clone() },
-            Error::Mismatch { path, what },
+            Error::Mismatch { path, what: what.clone() },
+            Error::Topic { topic: "tandem.events".into(), what },
         ] {
             let text = error.to_string();
             assert!(!text.contains('\n') && !text.contains("  "), "{text}");

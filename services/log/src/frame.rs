@@ -36,6 +36,31 @@ pub(crate) fn push(out: &mut Vec<u8>, record: &[u8]) {
     out.extend_from_slice(record);
 }
 
+/// What the time of a copy takes in a frame: tag and fixed64.
+pub(crate) fn length_of_original(original_append_us: u64) -> usize {
+    if original_append_us == 0 { 0 } else { 1 + 8 }
+}
+
+/// Ends a frame: with the original append time, if it is a copy.
+pub(crate) fn end(out: &mut Vec<u8>, original_append_us: u64) {
+    if original_append_us > 0 {
+        out.push(4 << 3 | 1);
+        out.extend_from_slice(&original_append_us.to_le_bytes());
+    }
+}
+
+/// The original append time of a frame, without a look at its records; 0 if it is no copy, or no frame.
+pub(crate) fn original_append_us(bytes: &[u8]) -> u64 {
+    let mut fields = Fields::new(bytes);
+    let mut original = 0;
+    while let Ok(Some(field)) = fields.next().transpose() {
+        if let (4, Value::Fixed64(at)) = (field.number, field.value) {
+            original = at;
+        }
+    }
+    original
+}
+
 /// Bytes that are not a frame; says what is wrong with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame: {0}")]

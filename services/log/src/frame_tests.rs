@@ -28,8 +28,12 @@ fn a_frame_is_what_prost_would_encode() {
 
         let parsed = Frame::parse(&ours).unwrap();
         assert_eq!((parsed.council, parsed.records, parsed.original_append_us), (council, encoded.iter().map(Vec::as_slice).collect(), 0));
+        assert_eq!(original_append_us(&ours), 0);
         theirs.original_append_us = 77;
-        assert_eq!(Frame::parse(&theirs.encode_to_vec()).unwrap().original_append_us, 77);
+        let mut copy = ours.clone();
+        end(&mut copy, 77);
+        assert_eq!((copy.len() - ours.len(), &copy), (length_of_original(77), &theirs.encode_to_vec()));
+        assert_eq!((Frame::parse(&copy).unwrap().original_append_us, original_append_us(&copy)), (77, 77));
     }
 }
 

@@ -47,6 +47,9 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// Partitions that it cannot hold.
+    #[error("partitions: {0}")]
+    Partitions(String),
     /// It is made of another log.
     #[error("the projection in {} {why}: use the log that it was made from, or move it away to fold this log from its start", path.display())]
     OtherLog {

@@ -14,12 +14,14 @@
 //! [`Projection`] is the handle, [`ProjectionServer`] the gRPC service over it. [`rebuild`] folds the views again from the archive,
 //! [`dump`] lists every row as it logically is. [`snapshot`] keeps copies of a store in an object store, and starts new nodes from them.
 
+mod archive;
 mod book;
 mod error;
 mod known;
 mod maintain;
 mod metrics;
 mod options;
+mod partitions;
 mod progress;
 mod projection;
 pub mod read;
@@ -29,10 +31,12 @@ pub mod snapshot;
 mod store;
 mod tail;
 
+pub use archive::Archive;
 pub use book::{Answer, Post, Publisher, Witness};
 pub use error::Error;
 pub use known::Known;
 pub use options::Options;
+pub use partitions::{OTHER_PARTITION, Partitions};
 pub use progress::Health;
 pub use projection::Projection;
 pub use rebuild::{Rebuilt, rebuild};

@@ -1,6 +1,7 @@
-//! Bounds of a projection, and whether it publishes.
+//! Bounds of a projection, what it holds, and whether it publishes.
 
 use crate::Publisher;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How much memory and how many threads a projection may use, and whether it trims the log. The default suits a machine of two cores.
@@ -24,7 +25,10 @@ pub struct Options {
     pub calls_max: usize,
     /// Streams at once; the next is `RESOURCE_EXHAUSTED`.
     pub streams_max: usize,
-    /// Publishes the books' checkpoints; `None`: nobody does here, and nothing of them is served.
+    /// Partitions of the log that it folds; `None`: all. Others may be added later if the log still has their first frames; what is left out
+    /// later stays in the store and is not answered from.
+    pub partitions: Option<BTreeSet<u32>>,
+    /// Publishes the books' checkpoints, or as a standby only serves them; `None`: nothing of them is served.
     pub publisher: Option<Arc<Publisher>>,
 }
 
@@ -40,6 +44,7 @@ impl Default for Options {
             reads_max: 8,
             calls_max: 4_096,
             streams_max: 256,
+            partitions: None,
             publisher: None,
         }
     }

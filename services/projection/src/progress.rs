@@ -21,9 +21,9 @@ pub enum Health {
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub health: Health,
-    /// Per partition the first record that is not folded: offset of the frame, index in it.
+    /// Per partition of the log the first record that is not folded: offset of the frame, index in it. (0, 0) where it is not held.
     pub cursors: Vec<(u64, u32)>,
-    /// Per council its book, and whether cures are due.
+    /// Per council of the partitions held its book, and whether cures are due.
     pub books: FxHashMap<String, Council>,
 }
 

@@ -4,7 +4,7 @@ use crate::metrics::Metrics;
 use crate::progress::{Council, Progress};
 use crate::store::Store;
 use crate::tail::{self, source::Source};
-use crate::{Error, Health, Known, Options, book, maintain, rebuild};
+use crate::{Error, Health, Known, Options, Partitions, book, maintain, rebuild};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +24,7 @@ pub struct Projection {
 pub(crate) struct Shared {
     pub store: Store,
     pub source: Box<dyn Source>,
+    pub partitions: Partitions,
     pub options: Options,
     pub progress: watch::Sender<Progress>,
     pub metrics: Metrics,
@@ -89,18 +90,21 @@ impl Projection {
     /// Opens or makes the projection in a directory and begins to fold the log: first, if this version folds otherwise than the one that
     /// made the views, the views again from the archive; until that is done, calls answer `UNAVAILABLE`.
     ///
-    /// Refuses a directory that another process uses, that is damaged, of an unknown format, or made from another log. Blocks for as long
+    /// Refuses partitions that the log does not have, and a directory that another process uses, that is damaged, of an unknown format, or made
+    /// from another log. Blocks for as long
     /// as RocksDB needs to recover.
     pub fn open<L: EventLog>(path: &Path, log: Arc<L>, options: Options) -> Result<Self, Error> {
         let source: Box<dyn Source> = Box::new(log);
+        let partitions = Partitions::new(options.partitions.as_ref(), source.partitions())?;
         let store = Store::open(path, &options)?;
-        tail::check::same_log(&store, &*source)?;
+        tail::check::same_log(&store, &*source, &partitions)?;
         book::check(&store)?;
         let stale = rebuild::drop_stale_views(&store)?;
-        let progress = tail::check::progress(&store, &*source)?;
+        let progress = tail::check::progress(&store, &partitions)?;
         let shared = Arc::new(Shared {
             store,
             source,
+            partitions,
             options,
             health: watch::Sender::new(progress.health.clone()),
             progress: watch::Sender::new(progress),
@@ -117,9 +121,12 @@ impl Projection {
         let keep = |handle| threads.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         keep(maintain::start(&shared)?);
         if let Some(publisher) = &shared.options.publisher {
-            keep(book::publish::start(&shared, publisher)?);
-            for index in 0..publisher.witnesses().len() {
-                keep(book::witness::start(&shared, publisher, index)?);
+            // A standby has nothing to sign, and so nothing to have cosigned.
+            if let Some(publishing) = book::publish::start(&shared, publisher) {
+                keep(publishing?);
+                for index in 0..publisher.witnesses().len() {
+                    keep(book::witness::start(&shared, publisher, index)?);
+                }
             }
         }
         Ok(Self { threads, shared })
@@ -155,7 +162,12 @@ impl Projection {
         self.shared.metrics.render(&self.shared, out);
     }
 
-    /// Frames that are durable in the log and not folded, over all partitions.
+    /// The partitions that it holds.
+    pub fn partitions(&self) -> &Partitions {
+        &self.shared.partitions
+    }
+
+    /// Frames that are durable in the log and not folded, over the partitions that it holds.
     pub fn lag_frames(&self) -> u64 {
         tail::lag_frames(&self.shared)
     }

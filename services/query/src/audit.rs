@@ -1,8 +1,9 @@
 //! `tandem.v1.AuditService`: books and their entries, for auditors.
 
-use crate::books::Transport;
+use crate::books::{Client, Gathered, Part, Transport};
 use crate::check::check;
 use crate::front::{Answers, Front, empty_answer};
+use crate::gathered;
 use crate::upstream::{Deadline, pass_on};
 use futures::StreamExt;
 use std::sync::Arc;
@@ -42,32 +43,32 @@ impl<T: Transport> AuditServer<T> {
     pub async fn public_checkpoint(&self, council: &str) -> Result<Vec<u8>, Status> {
         let question = GetCheckpointRequest { council: council.into() };
         check(&question)?;
-        let wrapped = public(internal::GetCheckpointRequest { request: Some(question) });
-        let answer = self.0.books.of(council).get_checkpoint(wrapped).await.map_err(pass_on)?;
-        Ok(answer.into_inner().response.ok_or_else(empty_answer)?.checkpoint)
+        let deadline = Deadline::within(PUBLIC_TIMEOUT);
+        let call = |mut projection: Client<T>, question| async move {
+            projection.get_checkpoint(deadline.request(internal::GetCheckpointRequest { request: Some(question) })).await
+        };
+        let answer = self.0.books.ask(question, deadline, call).await?;
+        Ok(answer.response.ok_or_else(empty_answer)?.checkpoint)
     }
 
     /// A tile (or, without a level, an entry bundle) of a published book, for whoever asks.
     pub async fn public_tile(&self, council: &str, level: Option<u32>, index: u64, width: u32) -> Result<Vec<u8>, Status> {
         check(&GetCheckpointRequest { council: council.into() })?;
-        let question = public(internal::ReadTileRequest { council: council.into(), level, index, width });
-        Ok(self.0.books.of(council).read_tile(question).await.map_err(pass_on)?.into_inner().data)
+        let question = internal::ReadTileRequest { council: council.into(), level, index, width };
+        let deadline = Deadline::within(PUBLIC_TIMEOUT);
+        let call = |mut projection: Client<T>, question| async move { projection.read_tile(deadline.request(question)).await };
+        Ok(self.0.books.ask(question, deadline, call).await?.data)
     }
-}
-
-/// A call that nobody has given a deadline.
-fn public<M>(message: M) -> Request<M> {
-    let mut request = Request::new(message);
-    request.set_timeout(PUBLIC_TIMEOUT);
-    request
 }
 
 /// A question about one book, passed on to the projection that holds it.
 macro_rules! pass_on {
     ($self:ident, $request:ident, $method:ident, $wrapper:ident) => {{
-        let (question, deadline, mut books) = $self.0.admit($request, Role::Auditor)?;
-        let wrapped = deadline.request(internal::$wrapper { request: Some(question) });
-        let answer = deadline.call(books.$method(wrapped)).await?;
+        let (question, deadline) = $self.0.admit($request, Role::Auditor)?;
+        let call = |mut projection: Client<T>, question| async move {
+            projection.$method(deadline.request(internal::$wrapper { request: Some(question) })).await
+        };
+        let answer = $self.0.books.ask(question, deadline, call).await?;
         answer.response.map(Response::new).ok_or_else(empty_answer)
     }};
 }
@@ -80,9 +81,14 @@ impl<T: Transport> AuditService for AuditServer<T> {
         let deadline = Deadline::of(request.metadata());
         let question = request.into_inner();
         check(&question)?;
-        let wrapped = deadline.request(internal::ListBooksRequest { request: Some(question) });
-        let answer = deadline.call(self.0.books.all().list_books(wrapped)).await?;
-        let mut answer = answer.response.ok_or_else(empty_answer)?;
+        let which = Gathered { councils: &[], at_least: &[], allow_partial: question.allow_partial };
+        let call = |mut projection: Client<T>, Part { partitions, .. }| {
+            let request = Some(question.clone());
+            async move { projection.list_books(deadline.request(internal::ListBooksRequest { request, partitions })).await }
+        };
+        let (answers, missing) = self.0.books.ask_all(which, deadline, call).await?;
+        let answers = answers.into_iter().map(|answer: internal::ListBooksResponse| answer.response.ok_or_else(empty_answer));
+        let mut answer = gathered::books(answers.collect::<Result<_, _>>()?, missing, &question)?;
         answer.books.retain(|book| principal.may_council(&book.council));
         Ok(Response::new(answer))
     }
@@ -102,9 +108,11 @@ impl<T: Transport> AuditService for AuditServer<T> {
     type ReadEntriesStream = Answers<ReadEntriesResponse>;
 
     async fn read_entries(&self, request: Request<ReadEntriesRequest>) -> Result<Response<Self::ReadEntriesStream>, Status> {
-        let (question, deadline, mut books) = self.0.admit(request, Role::Auditor)?;
-        let wrapped = deadline.request(internal::ReadEntriesRequest { request: Some(question) });
-        let entries = deadline.call(books.read_entries(wrapped)).await?;
+        let (question, deadline) = self.0.admit(request, Role::Auditor)?;
+        let call = |mut projection: Client<T>, question| async move {
+            projection.read_entries(deadline.request(internal::ReadEntriesRequest { request: Some(question) })).await
+        };
+        let entries = self.0.books.ask(question, deadline, call).await?;
         let entries = entries.map(|answer| answer.map_err(pass_on)?.response.ok_or_else(empty_answer));
         Ok(Response::new(self.0.until_stopped(entries)))
     }

@@ -1,6 +1,6 @@
 //! What both services share: who may ask what, and the ways to the books.
 
-use crate::books::{Books, Client, Transport};
+use crate::books::{Books, Transport};
 use crate::check::{Checked, check};
 use crate::kept::Kept;
 use crate::labels::Labels;
@@ -78,16 +78,15 @@ impl<T: Transport> Front<T> {
         Ok(principal)
     }
 
-    /// A checked request about one council from somebody who may ask it, until when it is to be answered, and who knows.
-    pub fn admit<M: Checked>(&self, request: Request<M>, role: Role) -> Result<(M, Deadline, Client<T>), Status> {
+    /// A checked request about one council from somebody who may ask it, and until when it is to be answered.
+    pub fn admit<M: Checked>(&self, request: Request<M>, role: Role) -> Result<(M, Deadline), Status> {
         let principal = self.caller(request.metadata(), role)?;
         let deadline = Deadline::of(request.metadata());
         let message = request.into_inner();
         check(&message)?;
         let council = message.council().unwrap_or_default();
         principal.require_council("council", council)?;
-        let client = self.books.of(council);
-        Ok((message, deadline, client))
+        Ok((message, deadline))
     }
 
     /// Room for one more value question.

@@ -1,6 +1,6 @@
 //! Names for people, from the councils' catalogues.
 
-use crate::books::{Client, Transport};
+use crate::books::{Books, Client, Transport};
 use crate::front::empty_answer;
 use crate::upstream::Deadline;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ impl Labels {
     /// Names as they are in the book that an answer reflects, or in a later one.
     pub async fn names<T: Transport>(
         &self,
-        client: Client<T>,
+        books: &Books<T>,
         at: &CouncilReflected,
         kind: CatalogueKind,
         deadline: Deadline,
@@ -49,7 +49,9 @@ impl Labels {
         {
             return Ok(names.clone());
         }
-        let (entries, names) = read(client, &at.council, kind, deadline).await?;
+        let (entries, items) = read(books, at, kind, deadline).await?;
+        // Areas come by vintage, ascending: the newest name stays.
+        let names: Names = Arc::new(items.into_iter().filter(|(_, name)| !name.is_empty()).collect());
         let mut kept = self.kept();
         if kept.len() >= KEPT_MAX {
             kept.clear();
@@ -64,33 +66,47 @@ impl Labels {
     }
 }
 
-/// Reads a catalogue, page by page, and the size of the book that its first page reflects.
-async fn read<T: Transport>(mut client: Client<T>, council: &str, kind: CatalogueKind, deadline: Deadline) -> Result<(u64, Names), Status> {
-    let mut names = HashMap::new();
+/// Ids of one kind that a council has defined.
+pub(crate) async fn ids<T: Transport>(books: &Books<T>, council: &str, kind: CatalogueKind, deadline: Deadline) -> Result<Vec<String>, Status> {
+    let at = CouncilReflected { council: council.into(), ..Default::default() };
+    Ok(read(books, &at, kind, deadline).await?.1.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Reads a catalogue, page by page: ids and names, and the size of the book that its first page reflects.
+async fn read<T: Transport>(
+    books: &Books<T>,
+    at: &CouncilReflected,
+    kind: CatalogueKind,
+    deadline: Deadline,
+) -> Result<(u64, Vec<(String, String)>), Status> {
+    let mut items = Vec::new();
     let mut entries = None;
     let mut page_token = String::new();
+    // Another projection than the one that answered may have to catch up.
+    let at_least: Vec<String> = Some(at.position.clone()).filter(|position| !position.is_empty()).into_iter().collect();
     for _ in 0..PAGES_MAX {
-        let request = GetCatalogueRequest { council: council.into(), kind: kind.into(), page_size: PAGE, page_token, ..Default::default() };
-        let wrapped = deadline.request(internal::GetCatalogueRequest { request: Some(request) });
-        let answer = deadline.call(client.get_catalogue(wrapped)).await?.response.ok_or_else(empty_answer)?;
+        let (council, at_least) = (at.council.clone(), at_least.clone());
+        let question = GetCatalogueRequest { council, kind: kind.into(), page_size: PAGE, page_token, at_least, ..Default::default() };
+        let call = |mut projection: Client<T>, question| async move {
+            projection.get_catalogue(deadline.request(internal::GetCatalogueRequest { request: Some(question) })).await
+        };
+        let answer = books.ask(question, deadline, call).await?.response.ok_or_else(empty_answer)?;
         entries = entries.or(answer.reflects.map(|reflects| reflects.entries));
-        // Areas come by vintage, ascending: the newest name stays.
-        names.extend(answer.items.into_iter().filter_map(name));
+        items.extend(answer.items.into_iter().filter_map(id_and_name));
         page_token = answer.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    Ok((entries.unwrap_or_default(), Arc::new(names)))
+    Ok((entries.unwrap_or_default(), items))
 }
 
-fn name(item: CatalogueItem) -> Option<(String, String)> {
-    let (id, name) = match item.definition? {
+fn id_and_name(item: CatalogueItem) -> Option<(String, String)> {
+    Some(match item.definition? {
         Definition::Service(service) => (service.id, service.name),
         Definition::Measure(measure) => (measure.id, measure.name),
         Definition::Indicator(indicator) => (indicator.id, indicator.name),
         Definition::Area(area) => (area.area, area.name),
         Definition::Valuation(valuation) => (valuation.id, valuation.name),
-    };
-    (!name.is_empty()).then_some((id, name))
+    })
 }

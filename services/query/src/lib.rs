@@ -5,17 +5,21 @@
 //!               auth     fields    bounded, with the call's deadline      128-bit sums      rounded once
 //! ```
 //!
-//! [`QueryServer`] reaches projections through any [`Transport`]: the server object of one in the same process, or channels.
+//! [`QueryServer`] reaches projections through any [`Transport`]: the server object of one in the same process, or channels to several, of
+//! which each holds some partitions of the log (see [`Books`]).
 
+mod about;
 mod as_of;
 mod audit;
 mod books;
 mod change;
 mod check;
 mod front;
+mod gathered;
 mod kept;
 mod labels;
 mod page;
+mod projections;
 mod publication;
 mod question;
 mod server;

@@ -145,6 +145,11 @@ impl Question {
         request
     }
 
+    /// Whether councils that cannot be reached may be left out.
+    pub fn allows_partial(&self) -> bool {
+        self.request.allow_partial
+    }
+
     /// Whether each calendar unit is compared with the one before.
     pub fn compares_previous(&self) -> bool {
         self.request.compare_previous

@@ -1,8 +1,9 @@
 //! `tandem.v1.QueryService`.
 
-use crate::books::{Books, Transport};
+use crate::books::{Books, Client, Gathered, Part, Transport};
 use crate::check::check;
 use crate::front::{Answers, Front, Settings, empty_answer};
+use crate::gathered;
 use crate::question::Question;
 use crate::upstream::Deadline;
 use crate::{AuditServer, PublicationServer, value, watch};
@@ -40,6 +41,11 @@ impl<T: Transport> QueryServer<T> {
         QueryServiceServer::new(self.clone())
     }
 
+    /// The books.
+    pub fn books(&self) -> &Books<T> {
+        &self.0.books
+    }
+
     /// The auditors' front of the same books.
     pub fn audit(&self) -> AuditServer<T> {
         AuditServer::new(self.0.clone())
@@ -59,9 +65,11 @@ impl<T: Transport> QueryServer<T> {
 /// A question about one council, passed on to the projection that holds its book.
 macro_rules! pass_on {
     ($self:ident, $request:ident, $method:ident, $wrapper:ident) => {{
-        let (question, deadline, mut books) = $self.0.admit($request, Role::Reader)?;
-        let wrapped = deadline.request(internal::$wrapper { request: Some(question) });
-        let answer = deadline.call(books.$method(wrapped)).await?;
+        let (question, deadline) = $self.0.admit($request, Role::Reader)?;
+        let call = |mut projection: Client<T>, question| async move {
+            projection.$method(deadline.request(internal::$wrapper { request: Some(question) })).await
+        };
+        let answer = $self.0.books.ask(question, deadline, call).await?;
         answer.response.map(Response::new).ok_or_else(empty_answer)
     }};
 }
@@ -126,9 +134,14 @@ impl<T: Transport> QueryService for QueryServer<T> {
         for (index, council) in question.councils.iter().enumerate() {
             principal.require_council(&format!("councils[{index}]"), council)?;
         }
-        let wrapped = deadline.request(internal::GetStatusRequest { request: Some(question) });
-        let answer = deadline.call(self.0.books.all().get_status(wrapped)).await?;
-        let mut answer = answer.response.ok_or_else(empty_answer)?;
+        let which = Gathered { councils: &question.councils, at_least: &question.at_least, allow_partial: question.allow_partial };
+        let call = |mut projection: Client<T>, Part { partitions, at_least }| {
+            let request = Some(GetStatusRequest { at_least, ..question.clone() });
+            async move { projection.get_status(deadline.request(internal::GetStatusRequest { request, partitions })).await }
+        };
+        let (answers, missing) = self.0.books.ask_all(which, deadline, call).await?;
+        let answers = answers.into_iter().map(|answer: internal::GetStatusResponse| answer.response.ok_or_else(empty_answer));
+        let mut answer = gathered::status(answers.collect::<Result<_, _>>()?, missing, &question)?;
         answer.councils.retain(|status| status.reflects.as_ref().is_none_or(|reflects| principal.may_council(&reflects.council)));
         Ok(Response::new(answer))
     }

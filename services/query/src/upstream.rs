@@ -1,7 +1,7 @@
 //! Calls to projections: with the caller's deadline, and with answers that are fit to be passed on.
 
 use std::time::Duration;
-use tandem_wire::status::Failure;
+use tandem_wire::status::{Failure, reason};
 use tokio::time::{Instant, timeout_at};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
@@ -15,6 +15,16 @@ impl Deadline {
     pub fn of(metadata: &MetadataMap) -> Self {
         let timeout = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse_timeout);
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// Somebody who waits for ever.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// So much time from now on.
+    pub fn within(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
     }
 
     /// A request that carries what is left of it.
@@ -43,14 +53,25 @@ fn expired() -> Status {
 /// The part of a projection's status that is meant for callers: not its headers, and not what only says that something broke.
 pub(crate) fn pass_on(status: Status) -> Status {
     match status.code() {
-        Code::Unknown => Failure::Internal(format!("a projection answered: {status}")).into(),
-        // A connection that broke; a projection's own words carry details.
-        Code::Unavailable if status.details().is_empty() => {
+        _ if is_broken(&status) => {
             tracing::warn!(%status, "a projection cannot be reached");
             Failure::Unavailable { why: "the projection that holds this book cannot be reached".into(), retry_after: Duration::from_secs(1) }.into()
         }
+        Code::Unknown => Failure::Internal(format!("a projection answered: {status}")).into(),
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),
     }
+}
+
+/// Whether the connection broke, or was never made: a projection's own words carry details and have no cause on this side.
+fn is_broken(status: &Status) -> bool {
+    let says_nothing = status.details().is_empty();
+    let has_cause = std::error::Error::source(status).is_some();
+    says_nothing && (status.code() == Code::Unavailable || has_cause && matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled))
+}
+
+/// Whether another projection of the same partitions may answer instead: this one is away, does not serve, or does not hold them any more.
+pub(crate) fn is_away(status: &Status) -> bool {
+    status.code() == Code::Unavailable || reason(status) == "OTHER_PARTITION"
 }
 
 /// Reads a `grpc-timeout`: at most 8 digits and a unit.
@@ -89,6 +110,9 @@ mod tests {
         assert_eq!((status.code(), status.message().contains("10.0.0.7")), (Code::Internal, false));
         let status = pass_on(Status::unavailable("tcp connect error at 10.0.0.7"));
         assert_eq!((status.code(), status.message().contains("10.0.0.7")), (Code::Unavailable, false));
+        assert!(is_away(&status) && !is_away(&Status::deadline_exceeded("")));
+        let moved = Failure::Precondition { reason: "OTHER_PARTITION", subject: "partitions/3".into(), description: "ask another".into() };
+        assert!(is_away(&Status::from(moved)));
         let own = Status::from(Failure::NotFound("no exchange plan-7".into()));
         let passed = pass_on(own.clone());
         assert_eq!((passed.code(), passed.message(), passed.details()), (own.code(), own.message(), own.details()));

@@ -1,12 +1,12 @@
 //! An answer: partial results from every council at once, added exactly, and turned into figures.
 
-use crate::books::Transport;
+use crate::books::{Client, Transport};
 use crate::change::Changed;
 use crate::front::Front;
 use crate::labels::{Names, kind_of};
 use crate::page;
 use crate::question::Question;
-use crate::upstream::Deadline;
+use crate::upstream::{Deadline, is_away};
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub(crate) struct Whole {
     reflects: Vec<CouncilReflected>,
     as_of: Vec<CouncilAsOf>,
     maintained: Vec<MaintainedValuation>,
+    /// Councils that could not be reached.
+    missing: Vec<String>,
 }
 
 impl Whole {
@@ -43,7 +45,7 @@ impl Whole {
     pub fn of_groups(count: usize) -> Self {
         let (groups, total, area_vintages, residents) = (vec![Partial::default(); count], Partial::default(), Vec::new(), Vec::new());
         let answer = Answer { groups, total, valuation: None, denominator: 1, area_vintages, residents };
-        Self { answer, reflects: Vec::new(), as_of: Vec::new(), maintained: Vec::new() }
+        Self { answer, reflects: Vec::new(), as_of: Vec::new(), maintained: Vec::new(), missing: Vec::new() }
     }
 }
 
@@ -85,12 +87,14 @@ pub(crate) async fn page<T: Transport>(front: &Front<T>, question: &Question, de
         maintained: whole.maintained.clone(),
         area_vintages: answer.area_vintages.clone(),
         indicator: answer.total.outcome.indicator.clone().map(to_indicator),
+        missing_councils: whole.missing.clone(),
     })
 }
 
 /// Asks every council and adds the answers up.
 async fn whole<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<(Whole, Option<Changed>), Status> {
-    let mut councils = scatter(front, question, deadline).await?;
+    let elsewhere = front.books.reach_elsewhere(question.councils(), question.at_least(), deadline);
+    let ((mut councils, missing), ()) = tokio::try_join!(scatter(front, question, deadline), elsewhere)?;
     same_valuation(&councils)?;
     let mut change = Changed::add(&mut councils)?;
     let as_of = councils.iter_mut().filter_map(|council| council.as_of.take()).collect();
@@ -106,19 +110,38 @@ async fn whole<T: Transport>(front: &Front<T>, question: &Question, deadline: De
     }
     answer.attach_residents().ok_or_else(|| mismatch(Mismatch::Overflow))?;
     answer.groups.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
-    Ok((Whole { answer, reflects, as_of, maintained }, change))
+    Ok((Whole { answer, reflects, as_of, maintained, missing }, change))
 }
 
-/// Asks for every council, several at the same time; answers stand in the order of the councils.
-async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<Vec<OfCouncil>, Status> {
+/// Asks for every council, several at the same time; answers stand in the order of the councils. Those that cannot be reached are named apart,
+/// if the question allows that and others can be.
+async fn scatter<T: Transport>(front: &Front<T>, question: &Question, deadline: Deadline) -> Result<(Vec<OfCouncil>, Vec<String>), Status> {
     let ask = |council: String| async move {
-        let mut client = front.books.of(&council);
-        let mut answer = deadline.call(client.aggregate(deadline.request(question.of_council(&council)))).await?;
+        let call = |mut projection: Client<T>, question| async move { projection.aggregate(deadline.request(question)).await };
+        let mut answer = match front.books.ask_one_of(question.of_council(&council), deadline, call).await {
+            Err(status) if question.allows_partial() && is_away(&status) => return Ok(Err((council, status))),
+            answer => answer?,
+        };
         let reflects = answer.reflects.take().unwrap_or_else(|| CouncilReflected { council, ..Default::default() });
         let change = answer.change.take().map(|change| Changed::of_council(*change)).transpose()?;
-        Ok(OfCouncil { as_of: answer.as_of.take(), maintained: answer.maintained.take(), answer: from_response(answer)?, reflects, change })
+        let (as_of, maintained) = (answer.as_of.take(), answer.maintained.take());
+        Ok::<_, Status>(Ok(OfCouncil { as_of, maintained, answer: from_response(answer)?, reflects, change }))
     };
-    iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await
+    let all: Vec<_> = iter(question.councils().to_vec()).map(ask).buffered(front.limits.councils_at_once.max(1)).try_collect().await?;
+    let (mut councils, mut missing, mut why) = (Vec::with_capacity(all.len()), Vec::new(), None);
+    for one in all {
+        match one {
+            Ok(council) => councils.push(council),
+            Err((council, status)) => {
+                missing.push(council);
+                why = Some(status);
+            }
+        }
+    }
+    match why {
+        Some(status) if councils.is_empty() => Err(status),
+        _ => Ok((councils, missing)),
+    }
 }
 
 /// Councils publish their valuations themselves, so the newest version of a name need not be the same everywhere.
@@ -186,8 +209,8 @@ async fn name<T: Transport>(
     for dimension in question.dimensions().iter().filter_map(|dimension| Dimension::try_from(*dimension as i32).ok()) {
         let Some(kind) = kind_of(dimension) else { continue };
         let read = |at: &CouncilReflected| {
-            let (at, client) = (at.clone(), front.books.of(&at.council));
-            async move { Ok::<_, Status>((at.council.clone(), front.labels.names(client, &at, kind, deadline).await?)) }
+            let at = at.clone();
+            async move { Ok::<_, Status>((at.council.clone(), front.labels.names(&front.books, &at, kind, deadline).await?)) }
         };
         let read: Vec<_> = reflects.iter().map(read).collect();
         let names: Vec<(String, Names)> = iter(read).buffered(front.limits.councils_at_once.max(1)).try_collect().await?;

@@ -1,7 +1,8 @@
 //! The command line.
 
-use crate::{ask, audit, backup, bench, generate, import, keygen, logging, output, rebuild, serve, witness};
+use crate::{ask, audit, backup, bench, generate, import, keygen, log, logging, output, rebuild, serve, witness};
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// A ledger of what citizens and the state give each other.
@@ -25,7 +26,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Args),
+    Serve(serve::all::Args),
+    Gateway(serve::gateway::Args),
+    Projection(Box<serve::projection::Args>),
+    Query(serve::query::Args),
     /// Streams CSV files through the gateway
     Import(import::Args),
     Value(Box<ask::value::Args>),
@@ -43,6 +47,7 @@ enum Command {
     Restore(backup::restore::Args),
     Keygen(keygen::Args),
     Witness(witness::Args),
+    Log(Box<log::Args>),
     /// Records a synthetic council with known totals
     Generate(generate::Args),
     /// Measures throughput and latency
@@ -51,8 +56,17 @@ enum Command {
 
 /// Runs the command that the arguments name; its error is one line on standard error.
 pub fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    logging::start(if matches!(command, Command::Serve(_) | Command::Rebuild(_) | Command::Witness(_)) { "info" } else { "warn" });
+    start(Cli::parse().command)
+}
+
+/// Runs one service as a program of its own, `tandem-NAME`: its arguments are those of `tandem NAME`.
+pub fn service(name: &'static str) -> ExitCode {
+    start(Cli::parse_from([OsString::from("tandem"), name.into()].into_iter().chain(std::env::args_os().skip(1))).command)
+}
+
+fn start(command: Command) -> ExitCode {
+    let is_server = matches!(command, Command::Serve(_) | Command::Gateway(_) | Command::Projection(_) | Command::Query(_));
+    logging::start(if is_server || matches!(command, Command::Rebuild(_) | Command::Witness(_)) { "info" } else { "warn" });
     match run(command) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -67,7 +81,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve::run(args).await,
+            Command::Serve(args) => serve::all::run(args).await,
+            Command::Gateway(args) => serve::gateway::run(args).await,
+            Command::Projection(args) => serve::projection::run(*args).await,
+            Command::Query(args) => serve::query::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Value(args) => ask::value::run(*args).await,
             Command::Statement(args) => ask::statement::run(args).await,
@@ -84,6 +101,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Restore(args) => backup::restore::run(args).await,
             Command::Keygen(args) => keygen::run(&args),
             Command::Witness(args) => witness::run(args).await,
+            Command::Log(args) => log::run(*args).await,
             Command::Generate(args) => generate::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -1,11 +1,9 @@
 //! How a command finds its server.
 
 use anyhow::Context;
-use std::time::Duration;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
+pub use tandem_wire::connect::Connection;
+use tandem_wire::connect::{self, Credentials, KeepAlive, Token};
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -23,61 +21,43 @@ pub struct Server {
     pub tls_ca: Option<std::path::PathBuf>,
 }
 
-/// A connection that sends the token with every call.
-pub type Connection = InterceptedService<Channel, Token>;
-
-/// Adds `authorization: Bearer …` where there is a token.
-#[derive(Clone, Debug)]
-pub struct Token(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Token {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
+/// Servers of a command that records and asks: where the services are apart, events and questions have one each.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Servers {
+    #[command(flatten)]
+    server: Server,
+    /// URL of the server that answers questions, if that is not --server
+    #[arg(long, env = "TANDEM_QUERY", global = true, value_name = "URL")]
+    query: Option<String>,
 }
 
-/// HTTP/2 windows of a client, as the server's: 64 KiB ones cost a fifth of the throughput of batches.
-const WINDOW_BYTES: u32 = 1024 * 1024;
+impl Servers {
+    /// Who takes events.
+    pub fn gateway(&self) -> &Server {
+        &self.server
+    }
+
+    /// Who answers questions.
+    pub fn query(&self) -> Server {
+        Server { server: self.query.clone().unwrap_or_else(|| self.server.server.clone()), ..self.server.clone() }
+    }
+}
 
 impl Server {
     /// Connects now, so that a server that is not there is one clear line.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
-        let channel = self.endpoint()?.connect().await.map_err(|error| self.explain(&error))?;
-        Ok(InterceptedService::new(channel, self.token()?))
+        let credentials = self.credentials()?;
+        let endpoint = connect::endpoint(&self.server, None, credentials.ca.as_ref(), KeepAlive::PATIENT).context("--server")?;
+        let channel = endpoint.connect().await.map_err(|error| self.explain(&error))?;
+        Ok(InterceptedService::new(channel, credentials.token))
     }
 
-    fn endpoint(&self) -> anyhow::Result<Endpoint> {
-        let endpoint = Endpoint::from_shared(self.server.clone()).with_context(|| format!("--server {} is not a URL", self.server))?;
-        let endpoint = endpoint
-            .connect_timeout(Duration::from_secs(5))
-            .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(20))
-            .tcp_nodelay(true);
-        if !self.server.starts_with("https:") {
-            return Ok(endpoint);
-        }
-        let tls = ClientTlsConfig::new();
-        let tls = match &self.tls_ca {
-            None => tls.with_enabled_roots(),
-            Some(path) => tls.ca_certificate(Certificate::from_pem(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?)),
-        };
-        Ok(endpoint.tls_config(tls)?)
-    }
-
-    fn token(&self) -> anyhow::Result<Token> {
+    fn credentials(&self) -> anyhow::Result<Credentials> {
         let token = match &self.token_file {
-            Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
-            None => std::env::var("TANDEM_TOKEN").unwrap_or_default(),
+            Some(path) => Token::from_file(path)?,
+            None => Token::from_text(&std::env::var("TANDEM_TOKEN").unwrap_or_default()).context("TANDEM_TOKEN")?,
         };
-        match token.trim() {
-            "" => Ok(Token(None)),
-            token => Ok(Token(Some(format!("Bearer {token}").parse().context("the token is not plain ASCII text")?))),
-        }
+        Ok(Credentials::with_ca(token, self.tls_ca.as_deref())?)
     }
 
     fn explain(&self, error: &tonic::transport::Error) -> anyhow::Error {
@@ -139,6 +119,6 @@ mod tests {
         let error = server.connect().await.map(drop).unwrap_err().to_string();
         assert!(error.starts_with("cannot reach http://127.0.0.1:1: ") && error.contains("tandem serve"), "{error}");
         let server = Server { server: "not a url".into(), ..server };
-        assert!(server.connect().await.map(drop).unwrap_err().to_string().contains("is not a URL"));
+        assert!(server.connect().await.map(drop).unwrap_err().to_string().contains("is not the URL of a server"));
     }
 }

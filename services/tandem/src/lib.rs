@@ -9,6 +9,7 @@ pub mod client;
 pub mod generate;
 pub mod import;
 pub mod keygen;
+pub mod log;
 mod logging;
 pub mod output;
 pub mod rebuild;

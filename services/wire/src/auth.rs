@@ -96,6 +96,18 @@ impl Principal {
         })
     }
 
+    /// Refuses a server that may not read everything for its own callers: it needs both reading roles and all councils.
+    pub fn require_all_reading(&self) -> Result<(), Failure> {
+        self.require(&[Role::Reader])?;
+        self.require(&[Role::Auditor])?;
+        match self.councils {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::Forbidden(Invalid::new("", format!("principal {} may not use every council: give it councils = [\"*\"]", self.name))))
+            }
+        }
+    }
+
     /// Refuses unless it has one of these roles.
     pub fn require(&self, any_of: &[Role]) -> Result<(), Failure> {
         if any_of.iter().any(|&role| self.has(role)) {
@@ -311,6 +323,16 @@ mod tests {
         assert!(!principal.may_council("E09000001") && !principal.may_source("crm") && !principal.has(Role::Reader));
         let all = call(&tokens("councils = [\"*\"]\nsources = [\"*\"]").unwrap(), Some("Bearer secret")).unwrap();
         assert!(all.may_council("E09000001") && all.may_source("crm"));
+    }
+
+    #[test]
+    fn a_server_in_between_needs_to_read_everything() {
+        let of = |rest: &str| call(&tokens(rest).unwrap(), Some("Bearer secret")).unwrap().require_all_reading();
+        assert_eq!(of("councils = [\"*\"]\nroles = [\"reader\", \"auditor\"]"), Ok(()));
+        for rest in ["councils = [\"*\"]\nroles = [\"reader\"]", "councils = [\"E09000001\"]\nroles = [\"reader\", \"auditor\"]"] {
+            assert!(matches!(of(rest), Err(Failure::Forbidden(_))), "{rest}");
+        }
+        assert_eq!(Principal::local().require_all_reading(), Ok(()));
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub enum Error {
         /// What is wrong, and where.
         problem: String,
     },
+    /// A server's URL that cannot be one.
+    #[error("{url:?} is not the URL of a server ({problem}): it is like http://127.0.0.1:50053, or https://…")]
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A token that cannot be sent.
+    #[error("the token is not one line of plain ASCII text")]
+    Token,
     /// The certificate or its key is no use.
     #[error("--tls-cert and --tls-key are not a PEM certificate chain and its PEM key: {0}")]
     Tls(String),

@@ -61,13 +61,8 @@ pub fn server(tls: Option<&Tls>) -> Result<Server, Error> {
         .tcp_nodelay(true);
     match tls {
         None => Ok(server),
-        Some(Tls(config)) => server.tls_config(config.clone()).map_err(|error| Error::Tls(chain(&error))),
+        Some(Tls(config)) => server.tls_config(config.clone()).map_err(|error| Error::Tls(crate::chain(&error))),
     }
-}
-
-/// tonic says "transport error" and keeps the reason in the sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

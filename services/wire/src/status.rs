@@ -153,6 +153,17 @@ impl From<Failure> for Status {
     }
 }
 
+/// The fields that a status says are wrong, in the order in which it lists them.
+pub fn violations(status: &Status) -> Vec<Invalid> {
+    let listed = status.get_details_bad_request().map(|request| request.field_violations).unwrap_or_default();
+    listed.into_iter().map(|about| Invalid::new(about.field, about.description)).collect()
+}
+
+/// The constant name of the case that a status is about; empty if it says none.
+pub fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
 /// What to say of a request that tonic could not read. Its own words name Rust's limits; ours say what to send instead.
 /// `bytes_max` is the largest request that the call takes.
 pub fn unreadable(status: Status, bytes_max: usize) -> Status {
@@ -180,6 +191,11 @@ mod tests {
         assert_eq!((violations[0].field.as_str(), violations[0].description.as_str()), ("envelope.source", "is required"));
         let info = details.error_info().expect("ErrorInfo");
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID_FIELD", DOMAIN));
+        assert_eq!(
+            (super::violations(&status), super::reason(&status)),
+            (vec![Invalid::new("envelope.source", "is required")], "INVALID_FIELD".into())
+        );
+        assert_eq!((super::violations(&Status::internal("x")), super::reason(&Status::internal("x"))), (vec![], String::new()));
     }
 
     #[test]

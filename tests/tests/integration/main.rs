@@ -15,6 +15,7 @@ mod maintained;
 mod outcomes;
 mod publish;
 mod reads;
+mod services;
 mod stop;
 mod stored;
 mod real_books;

@@ -2,7 +2,7 @@
 
 use super::recording::{assert_at, book, books, read_all, record, records};
 use super::{Setup, run, seeded};
-use crate::{APPEND_BYTES_MAX, Error, EventLog, RECORD_BYTES_MAX};
+use crate::{APPEND_BYTES_MAX, Copying, Error, EventLog, RECORD_BYTES_MAX};
 use bytes::Bytes;
 use rand::RngExt;
 use std::collections::BTreeMap;
@@ -151,6 +151,32 @@ pub fn append_times_never_go_back<L: EventLog>(open: impl Fn(&Setup) -> L) {
         }
         assert!(read_all(&log).is_sorted_by_key(|frame| frame.append_us));
     }
+}
+
+/// Copies are read with the time they had, others with their own; in order, and also when the log is opened again.
+pub fn copies_keep_the_time_they_had<L: Copying>(open: impl Fn(&Setup) -> L) {
+    let setup = Setup { partitions: 2, ..Default::default() };
+    let log = open(&setup);
+    // Small ones, and one that no frame holds.
+    let times = [0, 7_000_000, 7_000_000, 3_000_001, 0, 9];
+    let count = |n: usize| if n == 3 { 40 } else { 1 };
+    let copied = |n: usize| records("AA", 100 * n..100 * n + count(n), 30_000);
+    // Called in this order, at once.
+    let appends = (0..times.len()).map(|n| log.append_copy("AA", copied(n), times[n]));
+    let positions: Vec<_> = run(futures::future::join_all(appends)).into_iter().map(Result::unwrap).collect();
+    assert!(positions.is_sorted_by_key(|at| (at.offset, at.index)));
+    drop(log);
+    let log = open(&setup);
+    let mut expected = (0..times.len()).flat_map(|n| copied(n).into_iter().map(move |record| (times[n], record)));
+    for stored in read_all(&log) {
+        let frame = stored.parse().unwrap();
+        for record in &frame.records {
+            let (time, expected) = expected.next().unwrap();
+            assert_eq!((frame.original_append_us, *record), (time, &*expected));
+            assert!(if time > 0 { stored.append_us == time } else { stored.append_us > 1_000_000_000_000_000 }, "{} {time}", stored.append_us);
+        }
+    }
+    assert_eq!(expected.next(), None);
 }
 
 /// A caller's faults are told, and leave no trace.

@@ -88,9 +88,12 @@ pub fn trimming_moves_the_start_and_nothing_else<L: EventLog>(open: impl Fn(&Set
     let end = log.end(0).unwrap();
     let newest = read_all(&log).iter().map(|frame| frame.append_us).max();
     for keep in [all.len(), all.len() / 2, 1, 0] {
-        let kept = &all[all.len() - keep..];
+        let wanted = all[all.len() - keep..].first().map_or(end, |frame| frame.offset);
+        log.trim(0, wanted).unwrap();
+        // The newest may stay.
+        let stays = keep == 0 && log.start(0) != Ok(end);
+        let kept = &all[all.len() - keep.max(usize::from(stays))..];
         let start = kept.first().map_or(end, |frame| frame.offset);
-        log.trim(0, start).unwrap();
         log.trim(0, start.saturating_sub(1)).unwrap(); // below the start: nothing
         for reopened in [false, true] {
             if reopened {

@@ -1,6 +1,6 @@
 //! Faults for tests: commits that are held back, and commits that fail, whether or not they reached the disk.
 
-use super::lock;
+use crate::lock;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// How a commit is to fail. Each kind of failure comes in both forms, since a caller cannot tell them apart.

@@ -11,9 +11,6 @@
 
 use tandem_domain::position::LogId;
 
-/// Most partitions: far below the prefix that is kept for other rows.
-pub(super) const PARTITIONS_MAX: u32 = 65_536;
-
 /// Length of a checksum.
 const CHECKSUM: usize = 4;
 /// What stands before the frame in its value.

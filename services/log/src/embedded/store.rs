@@ -1,7 +1,6 @@
 //! The RocksDB of one log: opened with care, written by one thread, read by many.
 
 use super::acknowledged::{self, Acknowledged};
-use super::assembly::Building;
 use super::keys::{self, FrameKey, frame_key, offset_in, open_frame, seal_frame};
 use super::{directory, manifest, settings};
 use crate::{Error, StoredFrame};
@@ -32,6 +31,16 @@ impl Extent {
     pub fn frames(&self) -> u64 {
         self.ends.iter().sum()
     }
+}
+
+/// A frame to be written.
+pub(super) struct NewFrame {
+    pub partition: u32,
+    pub offset: u64,
+    /// The append time that counts: of a copy the original one.
+    pub append_us: u64,
+    /// The encoded frame, behind [`keys::FRAME_HEADER`] free bytes.
+    pub value: Vec<u8>,
 }
 
 /// A log that was opened: its rows, the file that counts what is acknowledged, and its extent.
@@ -209,12 +218,12 @@ impl Store {
     }
 
     /// Makes frames durable, all in one.
-    pub fn write(&self, append_us: u64, frames: &mut [Building]) -> Result<(), String> {
+    pub fn write(&self, frames: &mut [NewFrame]) -> Result<(), String> {
         let bytes: usize = frames.iter().map(|frame| frame.value.len() + size_of::<FrameKey>() + 16).sum();
         let mut batch = WriteBatch::with_capacity_bytes(bytes);
-        for Building { partition, offset, value, .. } in frames {
+        for NewFrame { partition, offset, append_us, value } in frames {
             let key = frame_key(*partition, *offset);
-            seal_frame(&key, append_us, value);
+            seal_frame(&key, *append_us, value);
             batch.put(key, &*value);
         }
         self.db.write_opt(batch, &settings::synced()).map_err(|error| one_line(&error))

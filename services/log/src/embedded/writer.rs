@@ -3,10 +3,11 @@
 
 use super::Shared;
 use super::acknowledged::Acknowledged;
-use super::assembly::{Assembly, Building};
-use super::queue::{Append, Taken};
-use super::store::Extent;
+use super::keys::FRAME_HEADER;
+use super::store::{Extent, NewFrame};
 use crate::Error;
+use crate::assembly::{Assembly, Building, Placed};
+use crate::queue::{Append, Taken};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tandem_domain::position::Position;
@@ -63,39 +64,52 @@ impl Writer {
 
     /// Makes appends durable; says where the last record of each stands.
     fn commit(&mut self, appends: &[Append]) -> Result<Vec<Position>, String> {
-        let mut assembly = Assembly::new(self.shared.store.id, &mut self.next, &mut self.spare);
-        let positions = appends.iter().map(|append| assembly.add(append)).collect();
-        let mut frames = assembly.finish();
+        let log = self.shared.store.id;
+        let mut assembly = Assembly::new(self.shared.store.partitions, FRAME_HEADER, &mut self.spare);
+        let placed: Vec<_> = appends.iter().map(|append| assembly.add(append)).collect();
+        let building = assembly.finish();
+        let records = building.iter().map(|frame| u64::from(frame.records)).sum();
         self.append_us = self.append_us.max((self.clock)());
+        let mut frames: Vec<_> = building.into_iter().map(|building| self.number(building)).collect();
         self.persist(&mut frames)?;
+        let position = |at: &Placed| Position { log, partition: frames[at.last()].partition, offset: frames[at.last()].offset, index: at.index };
+        let positions = placed.iter().map(position).collect();
         self.acknowledged.advance(self.shared.store.id, self.next.iter().sum()).map_err(|error| error.to_string())?;
         // Before the answers: who got one reads what it wrote.
         self.shared.append_us.fetch_max(self.append_us, Relaxed);
         self.shared.ends.advance(&self.next);
-        self.count(&frames);
+        self.count(&frames, records);
         self.keep(frames);
         Ok(positions)
     }
 
-    fn persist(&self, frames: &mut [Building]) -> Result<(), String> {
-        #[cfg(feature = "testing")]
-        return self.shared.faults.around(|| self.shared.store.write(self.append_us, frames));
-        #[cfg(not(feature = "testing"))]
-        self.shared.store.write(self.append_us, frames)
+    /// Gives a frame the offset that comes next, and its time.
+    fn number(&mut self, building: Building) -> NewFrame {
+        let Building { partition, value, original_append_us, .. } = building;
+        let offset = self.next[partition as usize];
+        self.next[partition as usize] += 1;
+        NewFrame { partition, offset, append_us: if original_append_us > 0 { original_append_us } else { self.append_us }, value }
     }
 
-    fn count(&self, frames: &[Building]) {
+    fn persist(&self, frames: &mut [NewFrame]) -> Result<(), String> {
+        #[cfg(feature = "testing")]
+        return self.shared.faults.around(|| self.shared.store.write(frames));
+        #[cfg(not(feature = "testing"))]
+        self.shared.store.write(frames)
+    }
+
+    fn count(&self, frames: &[NewFrame], records: u64) {
         let counters = &self.shared.counters;
         counters.commits.fetch_add(1, Relaxed);
         counters.frames.fetch_add(frames.len() as u64, Relaxed);
-        counters.records.fetch_add(frames.iter().map(|frame| u64::from(frame.records)).sum(), Relaxed);
+        counters.records.fetch_add(records, Relaxed);
         counters.bytes.fetch_add(frames.iter().map(|frame| frame.value.len() as u64).sum(), Relaxed);
     }
 
     /// Keeps some of the buffers for the next commit.
-    fn keep(&mut self, frames: Vec<Building>) {
+    fn keep(&mut self, frames: Vec<NewFrame>) {
         let mut bytes: usize = self.spare.iter().map(Vec::capacity).sum();
-        for Building { value, .. } in frames {
+        for NewFrame { value, .. } in frames {
             bytes += value.capacity();
             if bytes > SPARE_BYTES_MAX || self.spare.len() >= SPARE_BUFFERS_MAX {
                 return;

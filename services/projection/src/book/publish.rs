@@ -67,11 +67,14 @@ impl Published {
 }
 
 /// Signs checkpoints with one key, for each book under its origin `<name>/<council>`, and keeps them in a directory. One for each
-/// projection; several projections of the same log may share the directory: they never publish two histories.
+/// projection; several projections of the same log may share the directory: they never publish two histories. A standby has only the key that
+/// verifies: it serves what others publish there.
 #[derive(Debug)]
 pub struct Publisher {
     name: String,
-    key: SigningKey,
+    verifier: VerifierKey,
+    /// `None`: a standby, which never signs.
+    key: Option<SigningKey>,
     checkpoints: Checkpoints,
     /// What was read last, so that a signature is checked once.
     read: Mutex<FxHashMap<String, Arc<Published>>>,
@@ -86,15 +89,21 @@ pub struct Publisher {
 impl Publisher {
     /// With a name for all books of this server and a directory for their checkpoints, which is made if it is not there.
     pub fn new(name: &str, key: &SigningKey, directory: &Path) -> Result<Self, Error> {
+        Ok(Self { key: Some(key.clone()), ..Self::standby(name, &key.verifier(), directory)? })
+    }
+
+    /// One that never signs: it serves what others publish in the directory, if this key verifies it.
+    pub fn standby(name: &str, verifier: &VerifierKey, directory: &Path) -> Result<Self, Error> {
         let failed = |why: String| Error::Publisher { path: directory.into(), why };
-        if key.verifier().purpose() != Use::Note {
-            return Err(failed(format!("the key {} is a witness's: books are signed with one of type 0x01", key.name())));
+        if verifier.purpose() != Use::Note {
+            return Err(failed(format!("the key {} is a witness's: books are signed with one of type 0x01", verifier.name())));
         }
-        let key = key.named(name).map_err(|error| failed(error.to_string()))?;
+        let verifier = verifier.named(name).map_err(|error| failed(error.to_string()))?;
         let checkpoints = Checkpoints::open(directory).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             name: name.to_owned(),
-            key,
+            verifier,
+            key: None,
             checkpoints,
             read: Mutex::default(),
             refused: Mutex::default(),
@@ -133,14 +142,14 @@ impl Publisher {
         format!("{}/{council}", self.name)
     }
 
-    /// The key of a council's book: the same secret under the origin's name.
-    fn key(&self, council: &str) -> SigningKey {
-        self.key.named(&self.origin(council)).unwrap_or_else(|_| unreachable!("the name and every council make a name"))
+    /// What verifies a council's checkpoints: the same key under the origin's name.
+    fn verifier(&self, council: &str) -> VerifierKey {
+        self.verifier.named(&self.origin(council)).unwrap_or_else(|_| unreachable!("the name and every council make a name"))
     }
 
     /// Text of the key that verifies a council's checkpoints.
     pub(crate) fn verifier_key(&self, council: &str) -> String {
-        self.key(council).verifier().to_string()
+        self.verifier(council).to_string()
     }
 
     /// What is published of a book; `None`: nothing yet. Its signature is checked.
@@ -151,15 +160,15 @@ impl Publisher {
         if let Some(read) = lock(&self.read).get(council).filter(|read| read.note == note) {
             return Ok(Some(read.clone()));
         }
-        let opened = checkpoint::open(&note, &Trust::of(self.key(council).verifier()));
+        let opened = checkpoint::open(&note, &Trust::of(self.verifier(council)));
         let opened = opened.map_err(|error| Refused::Foreign { path: self.checkpoints.path(council), why: error.to_string() })?;
         let published = Arc::new(Published { note, signed: opened.note, checkpoint: opened.checkpoint });
         lock(&self.read).insert(council.to_owned(), published.clone());
         Ok(Some(published))
     }
 
-    /// Publishes a book as it is in a snapshot, unless that is published. Gives the size.
-    fn publish<R: Rows<Error = Error>>(&self, rows: &R, council: &str) -> Result<u64, Refused> {
+    /// Publishes a book as it is in a snapshot, signed with this key under the origin's name, unless that is published. Gives the size.
+    fn publish<R: Rows<Error = Error>>(&self, key: &SigningKey, rows: &R, council: &str) -> Result<u64, Refused> {
         let stored = Stored::new(rows, council);
         let unreadable = |error: Error| Refused::Unsignable(tandem_book::Error::Unreadable { tile: "the tree".into(), why: error.to_string() });
         let frontier = stored.frontier().map_err(unreadable)?.unwrap_or_default();
@@ -180,7 +189,9 @@ impl Publisher {
                 let (what, by) = (format!("the root of the tiles at size {size}"), "the frontier".to_owned());
                 return Err(Refused::Unsignable(tandem_book::Error::Mismatch { what, found, by, expected: root }));
             }
-            let note = Checkpoint::new(self.origin(council), size, root).sign(&self.key(council)).map_err(Refused::Unsignable)?;
+            let origin = self.origin(council);
+            let key = key.named(&origin).map_err(Refused::Unsignable)?;
+            let note = Checkpoint::new(origin, size, root).sign(&key).map_err(Refused::Unsignable)?;
             self.checkpoints.swap(council, last.map(|_| (published, last_root)), note.to_string().as_bytes())?;
         }
         Ok(size)
@@ -197,17 +208,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Starts the thread that publishes what is committed: that is a function of the log, which is durable, so that what a crash takes from
-/// the store is folded again to the same tree.
-pub(crate) fn start(shared: &Arc<Shared>, publisher: &Arc<Publisher>) -> Result<JoinHandle<()>, Error> {
+/// the store is folded again to the same tree. `None` for a standby: there is nothing to start.
+pub(crate) fn start(shared: &Arc<Shared>, publisher: &Arc<Publisher>) -> Option<Result<JoinHandle<()>, Error>> {
+    let key = publisher.key.clone()?;
     let (shared, publisher) = (shared.clone(), publisher.clone());
     let publishing = Builder::new().name("tandem-publish".into()).spawn(move || {
         let mut attempts = Attempts::default();
         while !shared.stopping() {
-            attempts.all(&shared, &publisher);
+            attempts.all(&shared, &publisher, &key);
             std::thread::sleep(LOOK_EVERY);
         }
     });
-    publishing.map_err(|error| Error::Stopped(format!("a thread could not be started: {error}")))
+    Some(publishing.map_err(|error| Error::Stopped(format!("a thread could not be started: {error}"))))
 }
 
 /// When each book was last tried, with the size that was published then, and when its refusal was last told.
@@ -222,20 +234,20 @@ struct Attempt {
 
 impl Attempts {
     /// Tries every book that has grown since, or that was refused, each at most once a second.
-    fn all(&mut self, shared: &Shared, publisher: &Publisher) {
+    fn all(&mut self, shared: &Shared, publisher: &Publisher, key: &SigningKey) {
         let books: Vec<(String, u64)> =
             shared.progress.borrow().books.iter().map(|(council, own)| (council.clone(), own.book.entries)).filter(|(_, size)| *size > 0).collect();
         for (council, entries) in books {
             let is_due = self.0.get(&council).is_none_or(|last| last.size != Some(entries) && last.at.elapsed() >= INTERVAL);
             if is_due && !shared.stopping() {
-                self.one(shared, publisher, &council);
+                self.one(shared, publisher, key, &council);
             }
         }
     }
 
-    fn one(&mut self, shared: &Shared, publisher: &Publisher, council: &str) {
+    fn one(&mut self, shared: &Shared, publisher: &Publisher, key: &SigningKey, council: &str) {
         let at = Instant::now();
-        let result = publisher.publish(&shared.store.snapshot(), council);
+        let result = publisher.publish(key, &shared.store.snapshot(), council);
         let told = self.0.get(council).and_then(|last| last.told);
         let (size, told) = match result {
             Ok(size) => {

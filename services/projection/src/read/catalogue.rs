@@ -1,6 +1,5 @@
 //! What a council has defined.
 
-use super::page::{self, Question};
 use super::view::{View, corrupt};
 use super::{Readable, reflected};
 use prost::Message;
@@ -10,6 +9,7 @@ use tandem_domain::tables::Table;
 use tandem_proto::v1::catalogue_item::Definition;
 use tandem_proto::v1::facts::Body;
 use tandem_proto::v1::{CatalogueItem, CatalogueKind, Facts, GetCatalogueRequest, GetCatalogueResponse};
+use tandem_wire::page::{self, Question};
 use tandem_wire::status::Failure;
 
 /// A page of one part of a catalogue by id.

@@ -1,11 +1,11 @@
 //! Exchanges: one with its postings, and lists of them.
 
-use super::page::{self, Question};
 use super::view::{View, corrupt};
 use super::{Readable, posting, reflected};
 use tandem_domain::rows::{self, read_postings};
 use tandem_domain::tables::{NameKind, Table};
 use tandem_proto::v1::{Exchange, GetExchangeRequest, GetExchangeResponse, ListExchangesRequest, ListExchangesResponse};
+use tandem_wire::page::{self, Question};
 use tandem_wire::status::Failure;
 
 /// Exchanges that one page looks at at most: a filter that matches nothing still answers soon.

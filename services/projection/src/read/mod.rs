@@ -7,7 +7,6 @@ mod entries;
 mod entry;
 mod exchange;
 mod lattice;
-mod page;
 mod posting;
 mod statement;
 mod status;

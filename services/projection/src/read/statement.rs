@@ -1,6 +1,5 @@
 //! One citizen's account. An entry belongs to the period in which its first day lies.
 
-use super::page::{self, Question};
 use super::posting::{self, Sums};
 use super::view::{View, corrupt};
 use super::{Readable, exchange, period, reflected};
@@ -12,6 +11,7 @@ use tandem_domain::record::Record;
 use tandem_domain::rows::{self, read_entry};
 use tandem_domain::tables::{Key, NameKind, Table};
 use tandem_proto::v1::{self, GetStatementRequest, GetStatementResponse, SharedInput};
+use tandem_wire::page::{self, Question};
 use tandem_wire::status::Failure;
 
 /// Shared inputs that are listed at most.

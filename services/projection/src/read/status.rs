@@ -1,8 +1,8 @@
 //! Books, counts and lag.
 
-use super::page::{self, Question};
 use super::view::{View, corrupt};
 use super::{Readable, check_council};
+use crate::Partitions;
 use crate::store::meta::Cursor;
 use std::collections::BTreeSet;
 use tandem_domain::bytes::{Corrupt, Take};
@@ -11,6 +11,7 @@ use tandem_domain::rows::{Book, Views};
 use tandem_domain::tables::{Key, Table};
 use tandem_proto::v1;
 use tandem_proto::v1::{CouncilReflected, CouncilStatus, GetStatusRequest, GetStatusResponse, ListBooksRequest, ListBooksResponse, PartitionStatus};
+use tandem_wire::page::{self, Question};
 use tandem_wire::status::Failure;
 
 /// Councils that one question may name.
@@ -32,26 +33,32 @@ pub(crate) fn of_book(council: &str, log: LogId, book: Option<&Book>) -> Council
     }
 }
 
-/// How the ledger stands. `view` is of no council; `ends` are the ends of the log's partitions.
-pub fn get_status<R: Readable>(view: &View<'_, R>, ends: &[u64], request: &GetStatusRequest) -> Result<GetStatusResponse, Failure> {
+/// How the ledger stands. `view` is of no council; `ends` are the ends of the partitions that are asked about.
+pub fn get_status<R: Readable>(
+    view: &View<'_, R>,
+    among: &Partitions,
+    ends: &[(u32, u64)],
+    request: &GetStatusRequest,
+) -> Result<GetStatusResponse, Failure> {
     let page_size = page::size(request.page_size)?;
     if request.councils.len() > COUNCILS_MAX {
         return Err(Failure::invalid("councils", format!("has {}; the limit is {COUNCILS_MAX}", request.councils.len())));
     }
     request.councils.iter().try_for_each(|council| check_council(council))?;
-    let question = Question::of("GetStatus", &GetStatusRequest { councils: request.councils.clone(), ..Default::default() });
+    let question = Question::get_status(request);
     let after = question.after(&request.page_token)?;
     let (councils, more) = match request.councils.is_empty() {
-        true => councils(view, after.as_deref(), page_size)?,
-        false => named(&request.councils, after.as_deref(), page_size),
+        true => councils(view, among, after.as_deref(), page_size)?,
+        false => named(&request.councils, among, after.as_deref(), page_size),
     };
     let last = councils.last().filter(|_| more).cloned();
     Ok(GetStatusResponse {
         councils: councils.iter().map(|council| council_status(&view.of(council))).collect::<Result<_, _>>()?,
         next_page_token: last.map_or_else(String::new, |last| question.token(last.as_bytes())),
-        partitions: (0u32..).zip(ends).map(|(partition, end)| partition_status(view, partition, *end)).collect::<Result<_, _>>()?,
+        partitions: ends.iter().map(|(partition, end)| partition_status(view, *partition, *end)).collect::<Result<_, _>>()?,
         log_id: view.log().to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
+        missing_partitions: Vec::new(),
     })
 }
 
@@ -75,11 +82,11 @@ fn partition_status<R: Readable>(view: &View<'_, R>, partition: u32, end: u64) -
 }
 
 /// The books, by council, without how they are published. `view` is of no council.
-pub fn list_books<R: Readable>(view: &View<'_, R>, partitions: u32, request: &ListBooksRequest) -> Result<ListBooksResponse, Failure> {
+pub fn list_books<R: Readable>(view: &View<'_, R>, among: &Partitions, request: &ListBooksRequest) -> Result<ListBooksResponse, Failure> {
     let page_size = page::size(request.page_size)?;
-    let question = Question::of("ListBooks", &ListBooksRequest::default());
+    let question = Question::list_books();
     let after = question.after(&request.page_token)?;
-    let (councils, more) = councils(view, after.as_deref(), page_size)?;
+    let (councils, more) = councils(view, among, after.as_deref(), page_size)?;
     let last = councils.last().filter(|_| more).cloned();
     let book = |council: &String| -> Result<v1::Book, Failure> {
         let book = view.of(council).book()?.unwrap_or_default();
@@ -87,25 +94,29 @@ pub fn list_books<R: Readable>(view: &View<'_, R>, partitions: u32, request: &Li
             council: council.clone(),
             size: book.entries,
             book_time_us: book.book_time_us,
-            partition: partition_of(council, partitions),
+            partition: partition_of(council, among.of()),
             ..Default::default()
         })
     };
     Ok(ListBooksResponse {
         books: councils.iter().map(book).collect::<Result<_, _>>()?,
         next_page_token: last.map_or_else(String::new, |last| question.token(last.as_bytes())),
+        missing_partitions: Vec::new(),
     })
 }
 
-/// Councils that have a book, ascending, after one; and whether there are more.
-fn councils<R: Readable>(view: &View<'_, R>, after: Option<&[u8]>, page_size: usize) -> Result<(Vec<String>, bool), Failure> {
+/// Councils that have a book and live in these partitions, ascending, after one; and whether there are more.
+fn councils<R: Readable>(view: &View<'_, R>, among: &Partitions, after: Option<&[u8]>, page_size: usize) -> Result<(Vec<String>, bool), Failure> {
     // A council's own row ends with a zero byte; the next council's is greater than with a one.
     let from = after.map_or_else(Vec::new, |after| [after, &[1]].concat());
     let (mut councils, mut more) = (Vec::new(), false);
     view.scan(Table::Book, &Key::bare(Table::Book), &from, |rest, _| {
+        let council = Take::new("Book", rest).text().map_err(corrupt)?;
+        if !among.has_council(council) {
+            return Ok(true);
+        }
         more = councils.len() == page_size;
         if !more {
-            let council = Take::new("Book", rest).text().map_err(corrupt)?;
             councils.push(council.to_owned());
         }
         Ok(!more)
@@ -117,7 +128,8 @@ fn councils<R: Readable>(view: &View<'_, R>, after: Option<&[u8]>, page_size: us
 }
 
 /// A page of the councils that were asked for.
-fn named(asked: &[String], after: Option<&[u8]>, page_size: usize) -> (Vec<String>, bool) {
-    let asked: BTreeSet<&String> = asked.iter().filter(|council| after.is_none_or(|after| council.as_bytes() > after)).collect();
+fn named(asked: &[String], among: &Partitions, after: Option<&[u8]>, page_size: usize) -> (Vec<String>, bool) {
+    let is_next = |council: &&String| among.has_council(council) && after.is_none_or(|after| council.as_bytes() > after);
+    let asked: BTreeSet<&String> = asked.iter().filter(is_next).collect();
     (asked.iter().take(page_size).map(|council| (*council).clone()).collect(), asked.len() > page_size)
 }

@@ -1,12 +1,12 @@
 //! Entries that have no effect yet.
 
 use super::entry::{sequence_of, status};
-use super::page::{self, Question};
 use super::view::{View, corrupt};
 use super::{Readable, reflected};
 use tandem_domain::rows::Suspense;
 use tandem_domain::tables::Table;
 use tandem_proto::v1::{ListSuspenseRequest, ListSuspenseResponse};
+use tandem_wire::page::{self, Question};
 use tandem_wire::status::Failure;
 
 /// A page of suspense by sequence.

@@ -18,7 +18,8 @@ use tandem_proto::internal::v1::{
     GetConsistencyProofRequest, GetConsistencyProofResponse, GetEntryRequest, GetEntryResponse, GetExchangeRequest, GetExchangeResponse,
     GetLatticeRequest, GetLatticeResponse, GetReceiptRequest, GetReceiptResponse, GetStatementRequest, GetStatementResponse, GetStatusRequest,
     GetStatusResponse, ListBooksRequest, ListBooksResponse, ListExchangesRequest, ListExchangesResponse, ListSuspenseRequest, ListSuspenseResponse,
-    ReadEntriesRequest, ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse,
+    ReadEntriesRequest, ReadEntriesResponse, ReadTileRequest, ReadTileResponse, WatchBooksRequest, WatchBooksResponse, WatchPartitionsRequest,
+    WatchPartitionsResponse,
 };
 use tandem_wire::status::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -68,6 +69,7 @@ impl ProjectionServer {
         let _call = self.calls.try_acquire().map_err(|_| Failure::Overloaded { what: "too many reads at once", retry_after: RETRY_AFTER })?;
         let deadline = Deadline::of(metadata);
         serving(self.shared())?;
+        about.councils.iter().try_for_each(|council| self.shared().partitions.require(council))?;
         wait::until_reflected(self.shared(), about.at_least, about.councils, deadline).await?;
         self.read(deadline, move |snapshot, shared| read(snapshot, shared, deadline)).await
     }
@@ -202,13 +204,16 @@ impl ProjectionService for ProjectionServer {
     async fn get_status(&self, request: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let request = required(message.request)?;
-        let (councils, at_least) = (request.councils.clone(), request.at_least.clone());
+        let among = self.shared().partitions.narrowed(&message.partitions);
+        // Who asks for some partitions only has the other councils from elsewhere.
+        let is_asked = |council: &&String| message.partitions.is_empty() || among.has_council(council);
+        let (councils, at_least): (Vec<String>, _) = (request.councils.iter().filter(is_asked).cloned().collect(), request.at_least.clone());
         let about = About { councils: &councils, at_least: &at_least };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
-            let ends = (0..shared.source.partitions()).map(|partition| shared.source.end(partition)).collect::<Result<Vec<_>, _>>();
+            let ends = among.iter().map(|partition| Ok((partition, shared.source.end(partition)?))).collect::<Result<Vec<_>, tandem_log::Error>>();
             let ends = ends.map_err(|error| Failure::Internal(error.to_string()))?;
             let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
-            read::get_status(&view, &ends, &request)
+            read::get_status(&view, &among, &ends, &request)
         };
         let response = self.answer(&metadata, about, read).await?;
         Ok(Response::new(GetStatusResponse { response: Some(response) }))
@@ -217,10 +222,11 @@ impl ProjectionService for ProjectionServer {
     async fn list_books(&self, request: Request<ListBooksRequest>) -> Result<Response<ListBooksResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let request = required(message.request)?;
+        let among = self.shared().partitions.narrowed(&message.partitions);
         let about = About { councils: &[], at_least: &[] };
         let read = move |snapshot: &Snapshot<'_>, shared: &Shared, deadline: Deadline| {
             let view = View::new(snapshot, "", shared.source.id(), Some(deadline.instant()));
-            let mut books = read::list_books(&view, shared.source.partitions(), &request)?;
+            let mut books = read::list_books(&view, &among, &request)?;
             if let Some(publisher) = &shared.options.publisher {
                 read::add_published(&mut books, publisher)?;
             }
@@ -261,6 +267,7 @@ impl ProjectionService for ProjectionServer {
     async fn read_entries(&self, request: Request<ReadEntriesRequest>) -> Result<Response<Self::ReadEntriesStream>, Status> {
         let question = EntriesQuestion::new(&required(request.into_inner().request)?)?;
         serving(self.shared())?;
+        self.shared().partitions.require(&question.council)?;
         let slot = self.stream_slot()?;
         Ok(Response::new(streams::read_entries(self.clone(), question, slot)))
     }
@@ -270,7 +277,16 @@ impl ProjectionService for ProjectionServer {
     async fn watch_books(&self, request: Request<WatchBooksRequest>) -> Result<Response<Self::WatchBooksStream>, Status> {
         let councils = streams::watched(request.into_inner().councils)?;
         serving(self.shared())?;
+        councils.iter().try_for_each(|council| self.shared().partitions.require(council))?;
         let slot = self.stream_slot()?;
         Ok(Response::new(streams::watch_books(self.clone(), councils, slot)))
+    }
+
+    type WatchPartitionsStream = ReceiverStream<Result<WatchPartitionsResponse, Status>>;
+
+    async fn watch_partitions(&self, _: Request<WatchPartitionsRequest>) -> Result<Response<Self::WatchPartitionsStream>, Status> {
+        serving(self.shared())?;
+        let slot = self.stream_slot()?;
+        Ok(Response::new(streams::watch_partitions(self.clone(), slot)))
     }
 }

@@ -7,7 +7,7 @@ use crate::progress::{Health, Progress};
 use crate::read::{self, EntriesQuestion, View, check_council};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tandem_proto::internal::v1::{ReadEntriesResponse, WatchBooksResponse};
+use tandem_proto::internal::v1::{HeldPartition, ReadEntriesResponse, WatchBooksResponse, WatchPartitionsResponse};
 use tandem_proto::v1;
 use tandem_proto::v1::CouncilReflected;
 use tandem_wire::status::Failure;
@@ -23,6 +23,8 @@ const WAITING_MAX: usize = 2;
 const CHUNK: Duration = Duration::from_secs(60);
 /// At most ten messages a second about a book.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// At least one message in this time about partitions, so that who watches knows that the projection lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Councils that one watch may name.
 const WATCHED_MAX: usize = 1_000;
 
@@ -125,6 +127,45 @@ async fn send_books(
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
         if !until(&mut progress, sender, |progress| Some(reflects(progress)) != sent).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Starts to tell which partitions are held and how far.
+pub(super) fn watch_partitions(server: ProjectionServer, slot: OwnedSemaphorePermit) -> Stream<WatchPartitionsResponse> {
+    let (sender, receiver) = channel(WAITING_MAX);
+    tokio::spawn(async move {
+        let _slot = slot;
+        if let Err(failure) = send_partitions(&server, &sender).await {
+            let _ = sender.send(Err(failure.into())).await; // nobody listens: nobody need know
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+async fn send_partitions(server: &ProjectionServer, sender: &Sender<Result<WatchPartitionsResponse, Status>>) -> Result<(), Failure> {
+    let shared = server.shared();
+    let held = |progress: &Progress| -> Vec<HeldPartition> {
+        let one = |partition: u32| {
+            let (next_offset, next_index) = progress.cursors[partition as usize];
+            HeldPartition { partition, next_offset, next_index }
+        };
+        shared.partitions.iter().map(one).collect()
+    };
+    let mut progress = shared.progress.subscribe();
+    loop {
+        let now = held(&progress.borrow_and_update());
+        serving(shared)?;
+        let (log_id, log_partitions) = (shared.source.id().0.to_vec(), shared.partitions.of());
+        let message = WatchPartitionsResponse { log_id, log_partitions, partitions: now.clone() };
+        if sender.send(Ok(message)).await.is_err() {
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH_INTERVAL).await;
+        let changed = until(&mut progress, sender, |progress| held(progress) != now);
+        // Nothing new is news, too.
+        if let Ok(false) = tokio::time::timeout(HEARTBEAT, changed).await {
             return Ok(());
         }
     }

@@ -1,9 +1,10 @@
 //! Read your writes: a call waits until the views reflect the positions it names.
 
 use super::deadline::Deadline;
-use super::serving;
+use super::{RETRY_AFTER, serving};
 use crate::progress::{Health, Progress};
 use crate::projection::Shared;
+use std::sync::Arc;
 use tandem_domain::position::Position;
 use tandem_wire::status::Failure;
 
@@ -11,7 +12,7 @@ use tandem_wire::status::Failure;
 const POSITIONS_MAX: usize = 1_000;
 
 /// Returns once answers about these councils reflect all positions (none: once they are folded); fails if that cannot be, or not before the deadline.
-pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], councils: &[String], deadline: Deadline) -> Result<(), Failure> {
+pub(super) async fn until_reflected(shared: &Arc<Shared>, tokens: &[String], councils: &[String], deadline: Deadline) -> Result<(), Failure> {
     if tokens.is_empty() {
         return Ok(());
     }
@@ -20,7 +21,7 @@ pub(super) async fn until_reflected(shared: &Shared, tokens: &[String], councils
     if all(&shared.progress.borrow()) {
         return Ok(());
     }
-    check_ends(shared, &positions)?;
+    check_ends(shared, &positions, deadline).await?;
     let mut progress = shared.progress.subscribe();
     let reached = progress.wait_for(|progress| progress.health != Health::Serving || all(progress));
     match deadline.timeout(reached).await {
@@ -43,16 +44,32 @@ fn parse(shared: &Shared, tokens: &[String]) -> Result<Vec<Position>, Failure> {
         if position.partition >= shared.source.partitions() {
             return Err(refuse("names a partition that the log does not have"));
         }
+        if !shared.partitions.has(position.partition) {
+            let (partition, held) = (position.partition, &shared.partitions);
+            return Err(refuse(&format!("is of partition {partition}, and this projection holds {held}: ask the one that holds it")));
+        }
         Ok(position)
     };
     tokens.iter().enumerate().map(position).collect()
 }
 
-/// A position that no record stands at would be waited for in vain.
-fn check_ends(shared: &Shared, positions: &[Position]) -> Result<(), Failure> {
+/// A position that no record stands at would be waited for in vain. Where the end that is known of the log is not beyond it, the log is
+/// asked: another process may have appended a moment ago.
+async fn check_ends(shared: &Arc<Shared>, positions: &[Position], deadline: Deadline) -> Result<(), Failure> {
+    let failed = |error: tandem_log::Error| match error.retry_helps() {
+        true => Failure::Unavailable { why: "the log cannot be asked for its end".into(), retry_after: RETRY_AFTER },
+        false => Failure::Internal(error.to_string()),
+    };
     for (index, position) in positions.iter().enumerate() {
-        let end = shared.source.end(position.partition).map_err(|error| Failure::Internal(error.to_string()))?;
-        if position.offset >= end {
+        let (partition, offset) = (position.partition, position.offset);
+        if offset < shared.source.end(partition).map_err(failed)? {
+            continue;
+        }
+        let asked = shared.clone();
+        let asking = tokio::task::spawn_blocking(move || asked.source.end_now(partition));
+        let late = || Failure::Expired("the log did not say where it ends before the call's deadline: ask again".into());
+        let end = deadline.timeout(asking).await.ok_or_else(late)?.map_err(|error| Failure::Internal(format!("asking the log panicked: {error}")))?;
+        if offset >= end.map_err(failed)? {
             let why = "is beyond the end of the log: no record stands there; was the log put back to an older state?";
             return Err(Failure::invalid(format!("at_least[{index}]"), why));
         }

@@ -4,14 +4,14 @@ use super::source::Source;
 use crate::progress::{Council, Progress};
 use crate::store::meta::{Cursor, LastFrame, Meta};
 use crate::store::{Batch, Store};
-use crate::{Error, Health};
+use crate::{Error, Health, Partitions};
 use rustc_hash::FxHashMap;
 use tandem_domain::position::partition_of;
 use tandem_domain::rows::{Book, Views};
 use tandem_domain::tables::{FOLD_VERSION, Key, Rows, Sink, Table};
 
 /// Refuses a log that the store was not made from; a new store is from now on made from this one.
-pub(crate) fn same_log(store: &Store, source: &dyn Source) -> Result<(), Error> {
+pub(crate) fn same_log(store: &Store, source: &dyn Source, held: &Partitions) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::OtherLog { path: store.path().into(), why });
     let (log, partitions) = (source.id(), source.partitions());
     let meta = Meta::read(store)?;
@@ -23,7 +23,7 @@ pub(crate) fn same_log(store: &Store, source: &dyn Source) -> Result<(), Error> 
         _ => {}
     }
     // A new store, too: it needs the log from its very first frame.
-    (0..partitions).try_for_each(|partition| same_partition(store, source, partition))?;
+    held.iter().try_for_each(|partition| same_partition(store, source, partition))?;
     match meta {
         Some(_) => Ok(()),
         None => make(store, Meta::new(log, partitions)),
@@ -62,17 +62,19 @@ fn same_partition(store: &Store, source: &dyn Source, partition: u32) -> Result<
 }
 
 /// What is committed. Its health is `Serving` unless views are behind their books.
-pub(crate) fn progress(store: &Store, source: &dyn Source) -> Result<Progress, Error> {
-    let cursor =
-        |partition| -> Result<_, Error> { Ok(Cursor::read(store, partition)?.map_or((0, 0), |cursor| (cursor.next_offset, cursor.next_index))) };
-    let cursors = (0..source.partitions()).map(cursor).collect::<Result<Vec<_>, _>>()?;
+pub(crate) fn progress(store: &Store, held: &Partitions) -> Result<Progress, Error> {
+    let cursor = |partition| -> Result<_, Error> {
+        let cursor = if held.has(partition) { Cursor::read(store, partition)? } else { None };
+        Ok(cursor.map_or((0, 0), |cursor| (cursor.next_offset, cursor.next_index)))
+    };
+    let cursors = (0..held.of()).map(cursor).collect::<Result<Vec<_>, _>>()?;
     let health = match behind(store)? {
         false => Health::Serving,
         true => Health::Starting("the views are folded again".into()),
     };
-    let books = books(store)?;
+    let books = books(store, held)?;
     for (council, own) in &books {
-        let partition = partition_of(council, source.partitions());
+        let partition = partition_of(council, held.of());
         if own.book.partition != partition {
             let why = format!("the book of {council} is of partition {} and belongs in {partition}", own.book.partition);
             return Err(Error::Damaged { path: store.path().into(), why });
@@ -81,14 +83,14 @@ pub(crate) fn progress(store: &Store, source: &dyn Source) -> Result<Progress, E
     Ok(Progress { health, cursors, books })
 }
 
-/// Every council's book and counts.
-pub(crate) fn books(store: &Store) -> Result<FxHashMap<String, Council>, Error> {
+/// The book and counts of every council that lives in the partitions held.
+pub(crate) fn books(store: &Store, held: &Partitions) -> Result<FxHashMap<String, Council>, Error> {
     let of = |council: String| -> Result<_, Error> {
         let (book, views) = rows_of(store, &council)?;
         let own = Council { book, suspended: views.suspended, cures: views.cures.len() as u64 };
         Ok((council, own))
     };
-    store.councils()?.into_iter().map(of).collect()
+    store.councils()?.into_iter().filter(|council| held.has_council(council)).map(of).collect()
 }
 
 /// Whether some council's views lack entries that its book has.

@@ -64,7 +64,7 @@ fn fold_until_stopped(shared: &Shared, ahead: &Receiver<Ahead>) -> Result<(), Er
             !shared.stopping()
         })?;
         tracing::info!(councils = rebuilt.councils, entries = rebuilt.entries, "the views are folded again");
-        let books = check::books(&shared.store)?;
+        let books = check::books(&shared.store, &shared.partitions)?;
         shared.progress.send_modify(|progress| progress.books = books);
         if !shared.stopping() {
             shared.set_health(Health::Serving);
@@ -81,6 +81,6 @@ fn fold_until_stopped(shared: &Shared, ahead: &Receiver<Ahead>) -> Result<(), Er
 /// Frames that are durable in the log and not folded. A partition whose end cannot be asked counts nothing.
 pub(crate) fn lag_frames(shared: &Shared) -> u64 {
     let cursors = shared.progress.borrow().cursors.clone();
-    let lag = |(partition, (offset, _)): (usize, (u64, u32))| shared.source.end(partition as u32).map_or(0, |end| end.saturating_sub(offset));
-    cursors.into_iter().enumerate().map(lag).sum()
+    let lag = |partition: u32| shared.source.end(partition).map_or(0, |end| end.saturating_sub(cursors[partition as usize].0));
+    shared.partitions.iter().map(lag).sum()
 }

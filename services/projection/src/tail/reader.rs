@@ -11,11 +11,16 @@ pub(super) const READ_BYTES: usize = 4 << 20;
 
 /// How long a stop may take to be noticed.
 const WAIT: Duration = Duration::from_millis(100);
+/// Between two tries to read a log that is away, and between two lines about it.
+const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Reads until told to stop, or until the fold has stopped.
 pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
     let _alarm = Alarm(shared);
     let mut next: Vec<u64> = shared.progress.borrow().cursors.iter().map(|(offset, _)| *offset).collect();
+    // Nothing is waited for in partitions that others hold.
+    (0u32..).zip(&mut next).filter(|(partition, _)| !shared.partitions.has(*partition)).for_each(|(_, next)| *next = u64::MAX);
+    let mut told: Option<Instant> = None;
     while !shared.stopping() {
         let began = Instant::now();
         if !shared.source.wait(&next, WAIT) {
@@ -23,22 +28,32 @@ pub(super) fn run(shared: &Shared, ahead: &SyncSender<Ahead>) {
             std::thread::sleep(WAIT.saturating_sub(began.elapsed()));
             continue;
         }
-        if !read_each(shared, &mut next, ahead) {
+        if !read_each(shared, &mut next, &mut told, ahead) {
             return;
         }
     }
 }
 
-/// One read of every partition that has something; says whether to go on.
-fn read_each(shared: &Shared, next: &mut [u64], ahead: &SyncSender<Ahead>) -> bool {
-    for (partition, next) in next.iter_mut().enumerate() {
-        match read(shared, partition as u32, *next) {
+/// One read of every partition held that has something; says whether to go on. A log that is away, as one whose brokers are, is waited for.
+fn read_each(shared: &Shared, next: &mut [u64], told: &mut Option<Instant>, ahead: &SyncSender<Ahead>) -> bool {
+    for partition in shared.partitions.iter() {
+        let next = &mut next[partition as usize];
+        match read(shared, partition, *next) {
             Ok(frames) => {
                 let Some(last) = frames.last() else { continue };
                 *next = last.offset + 1;
+                *told = None;
                 if ahead.send(Ok(frames)).is_err() {
                     return false;
                 }
+            }
+            Err(Error::Log(error)) if error.retry_helps() => {
+                if told.is_none_or(|told| told.elapsed() >= AWAY.1) {
+                    *told = Some(Instant::now());
+                    tracing::warn!(%error, partition, "the log cannot be read now: trying again");
+                }
+                std::thread::sleep(AWAY.0);
+                return true;
             }
             Err(error) => {
                 let _ = ahead.send(Err(error)); // a fold that has ended needs no reason

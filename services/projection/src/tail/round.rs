@@ -29,6 +29,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// The folding thread's state: what it has read, and what it has committed.
 pub(super) struct Tail<'a> {
     shared: &'a Shared,
+    /// Of the partitions held, ascending.
     lanes: Vec<Lane>,
     /// What was read and is in no lane yet.
     ahead: VecDeque<StoredFrame>,
@@ -77,7 +78,7 @@ impl<'a> Tail<'a> {
             let cursor = Cursor::read(&shared.store, partition)?.unwrap_or_default();
             Ok(Lane { partition, cursor, frames: Default::default() })
         };
-        let lanes = (0..shared.source.partitions()).map(lane).collect::<Result<Vec<_>, _>>()?;
+        let lanes = shared.partitions.iter().map(lane).collect::<Result<Vec<_>, _>>()?;
         let trim = Trim::new(shared.options.trim_after_bytes, &lanes);
         Ok(Self { shared, lanes, ahead: VecDeque::new(), books, curing, trees: Mutex::default(), pending: None, trim })
     }
@@ -89,7 +90,7 @@ impl<'a> Tail<'a> {
         if self.has_nothing_to_fold() {
             return pending.map_or(Ok(()), |pending| self.commit(pending));
         }
-        let parsed = self.lanes.iter().map(|lane| lane.parse(self.lanes.len() as u32)).collect::<Result<Vec<_>, _>>()?;
+        let parsed = self.lanes.iter().map(|lane| lane.parse(self.shared.partitions.of())).collect::<Result<Vec<_>, _>>()?;
         let works = self.load(&parsed);
         let committed = pending.as_ref().map_or(0, |pending| pending.bytes);
         let decoded = self.decode_while_committing(&works, pending)?;
@@ -162,7 +163,9 @@ impl<'a> Tail<'a> {
             }
             let Some(frame) = self.ahead.pop_front() else { break };
             bytes += frame.bytes.len();
-            self.lanes[frame.partition as usize].frames.push_back(frame);
+            // Only partitions that are held are read.
+            let at = self.lanes.partition_point(|lane| lane.partition < frame.partition);
+            self.lanes[at].frames.push_back(frame);
         }
         Ok(())
     }
@@ -283,7 +286,9 @@ impl<'a> Tail<'a> {
     fn publish(&self, councils: Vec<(String, Council)>) {
         self.shared.progress.send_modify(|progress| {
             progress.books.extend(councils);
-            progress.cursors = self.lanes.iter().map(|lane| (lane.cursor.next_offset, lane.cursor.next_index)).collect();
+            for lane in &self.lanes {
+                progress.cursors[lane.partition as usize] = (lane.cursor.next_offset, lane.cursor.next_index);
+            }
         });
     }
 }

@@ -12,6 +12,7 @@ pub(crate) trait Source: Send + Sync {
     fn read(&self, partition: u32, from: u64, bytes_max: usize) -> Result<Vec<StoredFrame>, Error>;
     fn start(&self, partition: u32) -> Result<u64, Error>;
     fn end(&self, partition: u32) -> Result<u64, Error>;
+    fn end_now(&self, partition: u32) -> Result<u64, Error>;
     fn wait(&self, offsets: &[u64], timeout: Duration) -> bool;
     fn trim(&self, partition: u32, before: u64) -> Result<(), Error>;
 }
@@ -35,6 +36,10 @@ impl<L: EventLog> Source for Arc<L> {
 
     fn end(&self, partition: u32) -> Result<u64, Error> {
         (**self).end(partition)
+    }
+
+    fn end_now(&self, partition: u32) -> Result<u64, Error> {
+        (**self).end_now(partition)
     }
 
     fn wait(&self, offsets: &[u64], timeout: Duration) -> bool {

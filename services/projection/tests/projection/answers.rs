@@ -16,8 +16,8 @@ const COUNCIL: &str = "E09000001";
 
 /// Calls with a wrapped message and unwraps the answer.
 macro_rules! ask {
-    ($running:expr, $method:ident, $wrapper:ident, $request:expr) => {
-        $running.server.$method(Request::new($wrapper { request: Some($request) })).await.map(|answer| answer.into_inner().response.unwrap())
+    ($running:expr, $method:ident, $wrapper:ident, $request:expr $(, $also:ident)?) => {
+        $running.server.$method(Request::new($wrapper { request: Some($request) $(, $also: vec![])? })).await.map(|answer| answer.into_inner().response.unwrap())
     };
 }
 
@@ -39,7 +39,7 @@ async fn scenario() -> (Running, String) {
         day(5, "2026-01-09", gives(10, "plan-8"), "cy", ""),
     ]);
     let last = running.log.push(COUNCIL, &records, 1).token();
-    ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { at_least: vec![last.clone()], ..Default::default() }).unwrap();
+    ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { at_least: vec![last.clone()], ..Default::default() }, partitions).unwrap();
     (running, last)
 }
 
@@ -197,23 +197,26 @@ async fn status_and_books_count_everything() {
     let (running, last) = scenario().await;
     let other = running.log.push("E09000002", &catalogue("E09000002"), 1).token();
     let asked = v1::GetStatusRequest { at_least: vec![last, other], page_size: 1, ..Default::default() };
-    let first = ask!(running, get_status, GetStatusRequest, asked.clone()).unwrap();
+    let first = ask!(running, get_status, GetStatusRequest, asked.clone(), partitions).unwrap();
     let council = &first.councils[0];
     assert_eq!(council.reflects.as_ref().unwrap().council, COUNCIL);
     let counts = [council.applied, council.suspended, council.duplicates, council.reversed, council.cures_pending];
     assert_eq!(counts, [10, 2, 1, 1, 0]);
     assert!(first.partitions.iter().all(|partition| partition.applied_frames == partition.log_frames));
     assert_eq!(first.log_id, "07".repeat(16));
-    let second = ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { page_token: first.next_page_token, ..asked }).unwrap();
+    let second =
+        ask!(running, get_status, GetStatusRequest, v1::GetStatusRequest { page_token: first.next_page_token, ..asked }, partitions).unwrap();
     assert_eq!((second.councils.len(), second.next_page_token.as_str()), (1, ""));
     let named = v1::GetStatusRequest { councils: vec!["E09000009".into(), COUNCIL.into()], ..Default::default() };
-    let named = ask!(running, get_status, GetStatusRequest, named).unwrap();
+    let named = ask!(running, get_status, GetStatusRequest, named, partitions).unwrap();
     let positions: Vec<_> = named.councils.iter().map(|council| council.reflects.as_ref().unwrap().position.is_empty()).collect();
     assert_eq!(positions, [false, true]);
 
-    let books = ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_size: 1, ..Default::default() }).unwrap();
+    let books = ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_size: 1, ..Default::default() }, partitions).unwrap();
     assert_eq!((books.books[0].council.as_str(), books.books[0].size), (COUNCIL, 12));
-    let rest = ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_token: books.next_page_token, ..Default::default() }).unwrap();
+    let rest =
+        ask!(running, list_books, ListBooksRequest, v1::ListBooksRequest { page_token: books.next_page_token, ..Default::default() }, partitions)
+            .unwrap();
     assert_eq!((rest.books[0].council.as_str(), rest.books[0].size, rest.next_page_token.as_str()), ("E09000002", 3, ""));
 
     let known = running.projection.known();

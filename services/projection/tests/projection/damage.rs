@@ -54,7 +54,7 @@ async fn a_log_that_cannot_be_read_stops_the_projection_loudly() {
         let Health::Failed(why) = settle(&projection) else { panic!("it should fail") };
         assert!(why.contains("offset 5 of partition 0"), "{why}");
         let server = ProjectionServer::new(projection.clone());
-        let status = server.list_books(Request::new(ListBooksRequest { request: Some(Default::default()) })).await.unwrap_err();
+        let status = server.list_books(Request::new(ListBooksRequest { request: Some(Default::default()), ..Default::default() })).await.unwrap_err();
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().contains("offset 5 of partition 0"), "{}", status.message());
         assert!(projection.stop().is_err());
@@ -143,6 +143,6 @@ fn check(path: &Path, log: &Arc<MemoryLog>, expected: &[(u8, Vec<u8>, Vec<u8>)],
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_without_its_message_is_refused() {
     let running = crate::support::Running::start(1);
-    let status = running.server.get_status(Request::new(GetStatusRequest { request: None })).await.unwrap_err();
+    let status = running.server.get_status(Request::new(GetStatusRequest::default())).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "request: is required"));
 }

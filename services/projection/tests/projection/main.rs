@@ -5,6 +5,7 @@ mod book;
 mod damage;
 mod history;
 mod maintained;
+mod partitions;
 mod positions;
 mod publish;
 mod restarts;

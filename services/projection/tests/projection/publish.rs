@@ -88,7 +88,11 @@ async fn what_is_published_grows_and_is_proved() {
     let third = until_published(&checkpoints, 704).checkpoint;
     assert!(projection.unpublished().is_empty());
     let server = ProjectionServer::new(projection);
-    let book = server.list_books(Request::new(ListBooksRequest { request: Some(v1::ListBooksRequest::default()) })).await.unwrap().into_inner();
+    let book = server
+        .list_books(Request::new(ListBooksRequest { request: Some(v1::ListBooksRequest::default()), partitions: vec![] }))
+        .await
+        .unwrap()
+        .into_inner();
     let book = &book.response.unwrap().books[0];
     assert_eq!((book.origin.as_str(), book.published_size), ("tandem.test/E09000001", 704));
     assert_eq!(book.verifier_key, trust().log.to_string());

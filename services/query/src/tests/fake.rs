@@ -209,6 +209,15 @@ impl ProjectionService for Fake {
         Ok(Response::new(Box::pin(one.chain(tokio_stream::pending()))))
     }
 
+    type WatchPartitionsStream = Answers<WatchPartitionsResponse>;
+
+    /// All of a log of one partition, and then nothing for ever.
+    async fn watch_partitions(&self, _: Request<WatchPartitionsRequest>) -> Result<Response<Self::WatchPartitionsStream>, Status> {
+        let partitions = vec![HeldPartition { partition: 0, next_offset: 7, next_index: 0 }];
+        let message = WatchPartitionsResponse { log_id: vec![7; 16], log_partitions: 1, partitions };
+        Ok(Response::new(Box::pin(tokio_stream::once(Ok(message)).chain(tokio_stream::pending()))))
+    }
+
     type WatchBooksStream = Answers<WatchBooksResponse>;
 
     async fn watch_books(&self, request: Request<WatchBooksRequest>) -> Result<Response<Self::WatchBooksStream>, Status> {

@@ -20,6 +20,9 @@ pub struct Args {
     /// Only these councils
     #[arg(long, short, value_delimiter = ',')]
     council: Vec<String>,
+    /// Leave out what cannot be reached now, and name its partitions
+    #[arg(long)]
+    partial: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -27,7 +30,13 @@ pub struct Args {
 /// Asks and prints.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut asker = args.asking.connect().await?;
-    let mut question = GetStatusRequest { councils: args.council, page_size: 1_000, page_token: String::new(), at_least: args.asking.at_least };
+    let mut question = GetStatusRequest {
+        councils: args.council,
+        page_size: 1_000,
+        page_token: String::new(),
+        at_least: args.asking.at_least,
+        allow_partial: args.partial,
+    };
     let mut document = Status::default();
     loop {
         let (client, request) = asker.request(question.clone());
@@ -35,6 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         document.councils.extend(page.councils.into_iter().filter_map(council));
         document.partitions = page.partitions.into_iter().map(Partition::from).collect();
         (document.log_id, document.version) = (page.log_id, page.version);
+        document.missing_partitions = page.missing_partitions;
         question.page_token = page.next_page_token;
         if question.page_token.is_empty() {
             break;
@@ -55,6 +65,9 @@ pub struct Status {
     pub councils: Vec<Council>,
     /// By partition.
     pub partitions: Vec<Partition>,
+    /// Partitions that could not be reached: nothing of them is above. Only if a partial answer was allowed, or other councils were named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_partitions: Vec<u32>,
 }
 
 /// One council's counts.
@@ -127,7 +140,14 @@ impl Document for Status {
             0 => "all that is recorded is folded".into(),
             lag => format!("{} frames are recorded and not yet folded", number(lag)),
         };
-        format!("{table}\n{lag}\n{cures}log {}, tandem {}\n", self.log_id, self.version)
+        let missing = match self.missing_partitions.as_slice() {
+            [] => String::new(),
+            missing => {
+                let list = missing.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                format!("PARTIAL: partitions {list} could not be reached; nothing of them is above\n")
+            }
+        };
+        format!("{table}\n{lag}\n{cures}{missing}log {}, tandem {}\n", self.log_id, self.version)
     }
 
     fn csv(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {

@@ -89,6 +89,9 @@ pub struct Args {
     /// For willingness_gap: the indicator that says how many support what is pledged
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     support_indicator: String,
+    /// Answer without the councils whose books cannot be reached now, and name them
+    #[arg(long)]
+    partial: bool,
     /// Rows fetched at once, 1 to 10,000; all pages are fetched
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     page_size: u32,
@@ -251,6 +254,7 @@ fn question(args: &Args) -> anyhow::Result<QueryValueRequest> {
         compare_end: args.compare.as_ref().map(|(_, end)| end.clone()).unwrap_or_default(),
         compare_previous: args.compare_previous,
         area_vintage: args.area_vintage.clone(),
+        allow_partial: args.partial,
         ..QueryValueRequest::default()
     };
     args.points.put(&mut question)?;

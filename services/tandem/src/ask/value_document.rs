@@ -33,6 +33,9 @@ pub struct ValueDocument {
     pub explain: bool,
     /// Vintages in which areas had the decile, parent and population that the answer rests on; empty: it rests on none.
     pub area_vintages: Vec<String>,
+    /// Councils that could not be reached: nothing of them is in the figures. Only if a partial answer was allowed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_councils: Vec<String>,
     /// The indicator that metrics of outcomes are about; absent: no metric is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub indicator: Option<Indicator>,
@@ -169,6 +172,7 @@ impl From<QueryValueResponse> for ValueDocument {
             change: answer.change.map(Change::from),
             explain: false,
             area_vintages: answer.area_vintages,
+            missing_councils: answer.missing_councils,
         }
     }
 }
@@ -564,6 +568,10 @@ impl ValueDocument {
             let money = figures().any(|figure| currency_of(&figure.unit).is_some());
             let currency = self.currency.as_deref().filter(|_| money).map(|currency| format!(", in {currency}")).unwrap_or_default();
             notes += &format!("valued by {}@{}{currency}\n", valuation.id, valuation.version);
+        }
+        if !self.missing_councils.is_empty() {
+            notes +=
+                &format!("PARTIAL: the books of {} could not be reached; nothing of them is in these figures\n", self.missing_councils.join(", "));
         }
         if !self.area_vintages.is_empty() {
             notes += &format!("areas as in {}\n", self.area_vintages.join(", "));

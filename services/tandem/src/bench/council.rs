@@ -2,7 +2,7 @@
 
 use super::codec::Gateway;
 use super::load::{self, Encoded};
-use crate::client::{Connection, explain};
+use crate::client::{Servers, explain};
 use crate::generate::folded::until_folded;
 use crate::generate::{Generator, ShapeArgs, fixed_events};
 use anyhow::ensure;
@@ -64,16 +64,17 @@ impl CouncilArgs {
 }
 
 /// Records the catalogue and waits until it is folded, so that events do not overtake their definitions.
-pub async fn define(connection: Connection, generator: &mut Generator) -> anyhow::Result<()> {
+pub async fn define(servers: &Servers, generator: &mut Generator) -> anyhow::Result<()> {
     let shape = &generator.world().shape;
     let (council, definitions) = (shape.council.clone(), shape.catalogue_events());
+    let gateway = servers.gateway().connect().await?;
     let mut positions = Vec::new();
     for Encoded { body, .. } in load::encode(generator, definitions, 1_000) {
-        let answer = Gateway::new(connection.clone()).unary::<RecordBatchResponse>("/tandem.v1.GatewayService/RecordBatch", body).await;
+        let answer = Gateway::new(gateway.clone()).unary::<RecordBatchResponse>("/tandem.v1.GatewayService/RecordBatch", body).await;
         let answer = answer.map_err(|status| explain(&status))?;
         ensure!(answer.refusals.is_empty(), "the server refused a definition: {:?}", answer.refusals.first());
         positions = answer.positions.into_iter().map(|position| position.position).collect();
     }
-    until_folded(connection, &council, &positions).await?;
+    until_folded(servers.query().connect().await?, &council, &positions).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::pace::Pace;
 use super::process::{Memory, disk_bytes};
 use super::record::HowArgs;
 use super::report::{Report, per_second, seconds, thousands};
-use crate::client::Server;
+use crate::client::Servers;
 use crate::generate::folded::until_folded;
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -62,21 +62,21 @@ struct Folding {
 }
 
 /// Runs it.
-pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
+pub async fn run(servers: &Servers, args: Args) -> anyhow::Result<Report> {
     let pid = args.pid()?;
     let disk = || args.data_dir.as_deref().map(disk_bytes).transpose();
     let (how, batch) = args.how.check()?;
     let mut generator = args.council.generator(args.events, 0)?;
     let council = generator.world().shape.council.clone();
-    let connection = server.connect().await?;
-    council::define(connection.clone(), &mut generator).await?;
+    council::define(servers, &mut generator).await?;
+    let connection = servers.query().connect().await?;
     eprintln!("{council}: encoding {} events", thousands(args.events));
     let requests: Arc<[Encoded]> = load::encode(&mut generator, u64::MAX, batch).into();
     let (events, sent_bytes) = (load::events(&requests), requests.iter().map(|request| request.body.len() as u64).sum());
     let before = disk()?;
     eprintln!("{council}: recording");
     let (start, newest) = (Instant::now(), Newest::default());
-    let outcome = drive(server, &requests, &Pace::unbounded(requests.len() as u64, DURATION), how, &newest).await?;
+    let outcome = drive(servers.gateway(), &requests, &Pace::unbounded(requests.len() as u64, DURATION), how, &newest).await?;
     if let Some(failure) = outcome.failure {
         bail!("{} of {events} events failed: {failure}", outcome.failed);
     }

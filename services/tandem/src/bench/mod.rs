@@ -26,7 +26,7 @@ use std::process::ExitCode;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    server: crate::client::Server,
+    servers: crate::client::Servers,
     /// Prints JSON instead of Markdown
     #[arg(long, global = true)]
     json: bool,
@@ -51,11 +51,11 @@ enum Command {
 /// Runs it.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let report = match args.command {
-        Command::Record(record) => record::run(&args.server, record).await?,
-        Command::Sustained(sustained) => sustained::run(&args.server, sustained).await?,
-        Command::Fold(fold) => fold::run(&args.server, fold).await?,
-        Command::Query(query) => query::run(&args.server, query).await?,
-        Command::Watch(watch) => watch::run(&args.server, watch).await?,
+        Command::Record(record) => record::run(&args.servers, record).await?,
+        Command::Sustained(sustained) => sustained::run(&args.servers, sustained).await?,
+        Command::Fold(fold) => fold::run(&args.servers, fold).await?,
+        Command::Query(query) => query::run(&args.servers.query(), query).await?,
+        Command::Watch(watch) => watch::run(&args.servers, watch).await?,
     };
     report.print(args.json)?;
     Ok(ExitCode::SUCCESS)

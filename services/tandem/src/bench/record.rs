@@ -6,7 +6,7 @@ use super::load::{self, Encoded};
 use super::pace::Pace;
 use super::probe::{Probe, Seen};
 use super::report::{Acknowledged, Report, millis, seconds, thousands};
-use crate::client::Server;
+use crate::client::Servers;
 use crate::generate::folded::until_folded;
 use anyhow::ensure;
 use serde::Serialize;
@@ -103,12 +103,12 @@ pub struct Run {
 }
 
 /// Runs it.
-pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
+pub async fn run(servers: &Servers, args: Args) -> anyhow::Result<Report> {
     let (how, batch) = args.how.check()?;
     let rate = args.rate.filter(|_| !args.max);
     ensure!(rate != Some(0) && args.seconds >= 1, "--rate and --seconds must be at least 1");
     let all_seconds = args.how.warm_up_seconds + args.seconds;
-    let trial = Trial { server, how, batch, rate, seconds: args.seconds, warm_up_seconds: args.how.warm_up_seconds };
+    let trial = Trial { servers, how, batch, rate, seconds: args.seconds, warm_up_seconds: args.how.warm_up_seconds };
     let mut generator = args.council.generator(rate.map_or(args.events, |rate| rate * all_seconds), 0)?;
     let run = trial.run(&mut generator).await?;
     Report::new(&HEADERS, vec![row(&run)], &run)
@@ -116,8 +116,8 @@ pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
 
 /// One run of load.
 pub struct Trial<'a> {
-    /// The server.
-    pub server: &'a Server,
+    /// Who takes the load, and who says how far it is.
+    pub servers: &'a Servers,
     /// How to send.
     pub how: How,
     /// Events a request.
@@ -134,8 +134,8 @@ impl Trial<'_> {
     /// Records everything that the generator has: the catalogue first, then the load.
     pub async fn run(&self, generator: &mut crate::generate::Generator) -> anyhow::Result<Run> {
         let council = generator.world().shape.council.clone();
-        let connection = self.server.connect().await?;
-        council::define(connection.clone(), generator).await?;
+        council::define(self.servers, generator).await?;
+        let connection = self.servers.query().connect().await?;
         eprintln!("{council}: encoding {} events", thousands(generator.size_hint().0 as u64));
         let requests: Arc<[Encoded]> = load::encode(generator, u64::MAX, self.batch).into();
         let duration = Duration::from_secs(self.warm_up_seconds + self.seconds);
@@ -149,8 +149,8 @@ impl Trial<'_> {
             Some(rate) => Pace::at_rate(rate, self.batch, requests.len() as u64, duration),
             None => Pace::unbounded(requests.len() as u64, duration),
         };
-        let probe = Probe::start(self.server.connect().await?, council.clone(), Arc::clone(&newest), pace.start());
-        let outcome = drive(self.server, &requests, &pace, self.how, &newest).await?;
+        let probe = Probe::start(self.servers.query().connect().await?, council.clone(), Arc::clone(&newest), pace.start());
+        let outcome = drive(self.servers.gateway(), &requests, &pace, self.how, &newest).await?;
         let acknowledged = Instant::now();
         drop(requests);
         until_folded(connection, &council, &outcome.positions).await?;

@@ -6,7 +6,7 @@
 use super::council::CouncilArgs;
 use super::record::{self, HowArgs, Run, Trial};
 use super::report::Report;
-use crate::client::Server;
+use crate::client::Servers;
 use anyhow::ensure;
 use serde::Serialize;
 
@@ -43,14 +43,14 @@ struct Found {
 }
 
 /// Runs it.
-pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
+pub async fn run(servers: &Servers, args: Args) -> anyhow::Result<Report> {
     ensure!(args.from >= 1_000 && args.seconds > 10 && args.trials >= 1, "--from must be at least 1000, --seconds above 10, --trials at least 1");
     ensure!(args.council.council.is_none(), "every trial has a council of its own: leave --council out");
     let (how, batch) = args.how.check()?;
     let mut search = Search { rate: args.from, held: 0, failed: None };
     let mut trials = Vec::new();
     for number in 0..args.trials {
-        let trial = Trial { server, how, batch, rate: Some(search.rate), seconds: args.seconds, warm_up_seconds: args.how.warm_up_seconds };
+        let trial = Trial { servers, how, batch, rate: Some(search.rate), seconds: args.seconds, warm_up_seconds: args.how.warm_up_seconds };
         let events = search.rate * (args.seconds + args.how.warm_up_seconds);
         let run = trial.run(&mut args.council.generator(events, number)?).await?;
         let held = is_sustained(&run);

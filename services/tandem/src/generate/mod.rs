@@ -49,7 +49,7 @@ use tandem_domain::date::{DAY_US, Date};
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    server: crate::client::Server,
+    servers: crate::client::Servers,
     #[command(flatten)]
     shape: ShapeArgs,
     /// Writes length-delimited tandem.v1.Event messages to the file (- for stdout) and sends nothing
@@ -110,7 +110,8 @@ async fn send_and_check(args: &Args, generator: &mut Generator) -> anyhow::Resul
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
     let latest = Date::of_instant(now + DAY_US);
     ensure!(last_day <= latest, "the last day would be {last_day}, which is in the future; ask for an earlier --year or fewer --days");
-    let connection = args.server.connect().await?;
+    let gateway = args.servers.gateway().connect().await?;
+    let connection = args.servers.query().connect().await?;
     let council = generator.world().shape.council.clone();
     let before = check::counts(connection.clone(), &council, &[]).await?;
     let is_new = before.entries == 0;
@@ -119,7 +120,7 @@ async fn send_and_check(args: &Args, generator: &mut Generator) -> anyhow::Resul
         "{council} holds {} entries already, so that its totals could not be compared; name another --council",
         before.entries
     );
-    let position = send::send(connection.clone(), generator, args.quiet).await?;
+    let position = send::send(gateway, generator, args.quiet).await?;
     let Some(position) = position else { bail!("the server acknowledged no position") };
     let after = check::counts(connection.clone(), &council, &[position]).await?;
     eprintln!(

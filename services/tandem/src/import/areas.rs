@@ -7,7 +7,7 @@
 use super::catalogue;
 use super::input::{self, Input};
 use super::mapping::{Kind, Mapping, Unusable};
-use crate::client::Server;
+use crate::client::Servers;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ Exit status: 0 all rows are recorded or skipped as asked, 1 some were rejected, 
 Applied, duplicate and suspended are what the councils' counters moved by: other writers to the same councils count too.")]
 pub struct Args {
     #[command(flatten)]
-    server: Server,
+    servers: Servers,
     /// The mapping file (TOML): what of a row is its area, name, parent and decile, and whose it is
     #[arg(long, short, value_name = "FILE")]
     mapping: PathBuf,
@@ -78,7 +78,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let choice = Choice { within: args.within, scheme: args.scheme, population: args.population };
     super::run(super::Args {
-        server: args.server,
+        servers: args.servers,
         mapping: args.mapping,
         files: args.files,
         council: args.council,

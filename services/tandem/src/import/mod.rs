@@ -25,14 +25,14 @@ mod standing;
 mod summary;
 mod template;
 
-use crate::client::Server;
+use crate::client::Servers;
 use anyhow::Context;
 use bar::Bar;
 use catalogue::Definitions;
 use rejects::Rejects;
 use resume::Progress;
 use rows::{Job, Options, Rows};
-use run::{FileState, Import};
+use run::{Connections, FileState, Import};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,7 +56,7 @@ Exit status: 0 all rows are recorded or skipped as the mapping wants, 1 some wer
 Applied, duplicate and suspended are what the councils' counters moved by: other writers to the same councils count too.")]
 pub struct Args {
     #[command(flatten)]
-    server: Server,
+    servers: Servers,
     /// The mapping file (TOML): what the rows become
     #[arg(long, short, value_name = "FILE")]
     mapping: PathBuf,
@@ -136,8 +136,11 @@ async fn import(args: &Args) -> anyhow::Result<Summary> {
     let definitions = if args.no_catalogue { Definitions::default() } else { Definitions::read(&job.catalogue())? };
     // A mapping that does not fit one of the files is found before the first is sent.
     let opened = args.files.iter().map(|file| job.open(file).map(|rows| (file, rows))).collect::<Result<Vec<_>, _>>()?;
-    let connection = if args.dry_run { None } else { Some(args.server.connect().await?) };
-    let mut import = Import::new(connection, definitions, args.require_known, Duration::from_secs(args.patience), stop_on_interrupt());
+    let connections = match args.dry_run {
+        true => None,
+        false => Some(Connections { gateway: args.servers.gateway().connect().await?, query: args.servers.query().connect().await? }),
+    };
+    let mut import = Import::new(connections, definitions, args.require_known, Duration::from_secs(args.patience), stop_on_interrupt());
     for (index, (file, rows)) in opened.into_iter().enumerate() {
         let progress = progress(args, file)?;
         let done = progress.as_ref().map_or(0, |(_, progress)| progress.rows);
@@ -175,7 +178,7 @@ fn progress(args: &Args, file: &Path) -> anyhow::Result<Option<(PathBuf, Progres
         return Ok(None);
     }
     let digest = |path: &Path| input::digest(path).with_context(|| format!("cannot read {}", path.display()));
-    let choices = format!("{:?}", (&args.server.server, &args.council, &args.only, &args.lookup_dir, &args.pseudonym_secret));
+    let choices = format!("{:?}", (&args.servers.gateway().server, &args.council, &args.only, &args.lookup_dir, &args.pseudonym_secret));
     let choices = match &args.areas {
         Some(areas) => choices + &areas.kept().context("cannot read the populations")?,
         None => choices,

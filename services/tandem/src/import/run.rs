@@ -20,11 +20,20 @@ use tokio::sync::{mpsc, watch};
 /// Between two states kept for `--resume`.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// An import over a connection; without one, a dry run.
+/// Who takes the events, and who says what became of them.
+#[derive(Clone)]
+pub struct Connections {
+    /// Takes events.
+    pub gateway: Connection,
+    /// Answers questions.
+    pub query: Connection,
+}
+
+/// An import over connections; without them, a dry run.
 pub struct Import {
     /// What it did so far.
     pub summary: Summary,
-    connection: Option<Connection>,
+    connections: Option<Connections>,
     definitions: Definitions,
     require_known: bool,
     patience: Duration,
@@ -44,21 +53,21 @@ pub struct FileState {
 impl Import {
     /// An import that ends early when `stop` says so.
     pub fn new(
-        connection: Option<Connection>,
+        connections: Option<Connections>,
         definitions: Definitions,
         require_known: bool,
         patience: Duration,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let summary = Summary { dry_run: connection.is_none(), ..Summary::default() };
-        Self { summary, connection, definitions, require_known, patience, before: Counts::default(), stop }
+        let summary = Summary { dry_run: connections.is_none(), ..Summary::default() };
+        Self { summary, connections, definitions, require_known, patience, before: Counts::default(), stop }
     }
 
     /// Imports one file from the row after `done` on.
     pub async fn file(&mut self, rows: Rows, done: u64, mut state: FileState) -> anyhow::Result<()> {
         let mut packs = packs::start(rows, done);
-        let result = match self.connection.clone() {
-            Some(connection) => self.send(connection, &mut packs, &mut state).await,
+        let result = match self.connections.clone() {
+            Some(connections) => self.send(connections.gateway, &mut packs, &mut state).await,
             None => self.count(&mut packs, &mut state).await,
         };
         let FileState { rejects, bar, progress, .. } = state;
@@ -130,11 +139,11 @@ impl Import {
 
     /// Before a council's first event: its catalogue is recorded, and its counters are read.
     async fn prepare(&mut self, council: String) -> anyhow::Result<()> {
-        let (false, Some(connection)) = (self.summary.positions.contains_key(&council), &self.connection) else { return Ok(()) };
-        let recorded = catalogue::record_definitions(connection.clone(), &council, &self.definitions).await?;
+        let (false, Some(connections)) = (self.summary.positions.contains_key(&council), &self.connections) else { return Ok(()) };
+        let recorded = catalogue::record_definitions(connections.gateway.clone(), &council, &self.definitions).await?;
         self.summary.definitions += recorded.definitions;
         let position = BTreeMap::from([(council, recorded.position)]);
-        let counts = standing::counts(connection.clone(), &position, self.patience).await?;
+        let counts = standing::counts(connections.query.clone(), &position, self.patience).await?;
         self.before.applied += counts.applied;
         self.before.duplicate += counts.duplicate;
         self.before.suspended += counts.suspended;
@@ -173,8 +182,8 @@ impl Import {
 
     /// Waits until everything sent is folded, and finds out what became of it.
     pub async fn finish(&mut self) -> anyhow::Result<()> {
-        let Some(connection) = self.connection.clone().filter(|_| !self.summary.positions.is_empty()) else { return Ok(()) };
-        let after = standing::counts(connection, &self.summary.positions, self.patience).await;
+        let Some(connections) = self.connections.clone().filter(|_| !self.summary.positions.is_empty()) else { return Ok(()) };
+        let after = standing::counts(connections.query, &self.summary.positions, self.patience).await;
         let after = after.context("everything is durable, but what became of it could not be asked (see `tandem status`)")?;
         self.summary.counts = Some(after.since(self.before));
         Ok(())

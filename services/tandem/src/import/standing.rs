@@ -52,8 +52,8 @@ pub async fn counts(connection: Connection, positions: &BTreeMap<String, String>
             let mut request = Request::new(GetStatusRequest {
                 councils: chunk.iter().map(|(council, _)| council.to_string()).collect(),
                 page_size: COUNCILS as u32,
-                page_token: String::new(),
                 at_least: chunk.iter().map(|(_, position)| position.to_string()).filter(|position| !position.is_empty()).collect(),
+                ..GetStatusRequest::default()
             });
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             request.set_timeout(left.max(Duration::from_secs(1)));

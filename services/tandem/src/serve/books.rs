@@ -1,7 +1,7 @@
 //! The published books over HTTP, as c2sp.org/tlog-tiles v0.1 says: below `/books/<council>/`, `checkpoint`, `tile/<L>/<N>[.p/<W>]` and
 //! `tile/entries/<N>[.p/<W>]`. Anybody may read them: there is nothing personal in them.
 
-use super::Parts;
+use super::front::Front;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tandem_book::tile::{Kind, Tile};
@@ -14,14 +14,13 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 pub(super) const PREFIX: &str = "/books/";
 
 /// Answers a path below [`PREFIX`].
-pub(super) async fn answer(parts: &Parts, path: &str) -> Response {
-    let audit = parts.query.audit();
+pub(super) async fn answer(front: &Front, path: &str) -> Response {
     // The path as it was sent: nothing that has to be escaped is in a council or a tile.
     let Some((council, rest)) = path.strip_prefix(PREFIX).and_then(|path| path.split_once('/')) else {
         return unknown(format!("{path} is no book: there are /books/COUNCIL/checkpoint and /books/COUNCIL/tile/…"));
     };
     if rest == "checkpoint" {
-        return match audit.public_checkpoint(council).await {
+        return match front.checkpoint(council).await {
             Ok(note) => served("text/plain; charset=utf-8", "no-cache", note),
             Err(status) => failed(&status),
         };
@@ -31,7 +30,7 @@ pub(super) async fn answer(parts: &Parts, path: &str) -> Response {
         Err(error) => return unknown(format!("{error}")),
     };
     let level = if let Kind::Hashes(level) = tile.kind() { Some(level.into()) } else { None };
-    match audit.public_tile(council, level, tile.index(), tile.width().into()).await {
+    match front.tile(council, level, tile.index(), tile.width().into()).await {
         Ok(bytes) => served("application/octet-stream", FOR_EVER, bytes),
         Err(status) => failed(&status),
     }

@@ -1,39 +1,18 @@
 //! The gRPC server.
 
-use super::Parts;
 use super::health::Reports;
+use super::parts::Parts;
 use std::sync::Arc;
-use tandem_gateway::{GatewayServer, Known};
+use tandem_gateway::GatewayServer;
 use tandem_projection::ProjectionServer;
 use tandem_proto::internal::v1::projection_service_server::ProjectionServiceServer;
+use tandem_wire::auth::Authenticator;
 use tandem_wire::listen::{Tls, server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::service::RoutesBuilder;
 use tonic::transport::server::TcpIncoming;
-
-/// The public services, as health checks and reflection name them.
-pub(super) const SERVICES: [&str; 4] =
-    ["tandem.v1.GatewayService", "tandem.v1.QueryService", "tandem.v1.AuditService", "tandem.v1.PublicationService"];
-
-/// How query reaches the projection of its own process: without a network.
-pub(crate) type InProcess = ProjectionServiceServer<ProjectionServer>;
-
-/// Lets the gateway look into the projection's catalogue.
-pub(super) struct Catalogue(pub tandem_projection::Known);
-
-impl Known for Catalogue {
-    fn service(&self, council: &str, id: &str) -> bool {
-        self.0.service(council, id)
-    }
-
-    fn measure(&self, council: &str, id: &str) -> bool {
-        self.0.measure(council, id)
-    }
-
-    fn indicator(&self, council: &str, id: &str) -> bool {
-        self.0.indicator(council, id)
-    }
-}
+use tonic::{Request, Status};
 
 /// Serves until told to stop, and then until the last call is answered.
 pub(super) async fn serve(
@@ -43,18 +22,34 @@ pub(super) async fn serve(
     health: Reports,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
+    let mut routes = RoutesBuilder::default();
+    if let Some(gateway) = &parts.gateway {
+        routes.add_service(GatewayServer::new(gateway.clone()));
+    }
+    if let Some(front) = &parts.front {
+        front.add_to(&mut routes);
+    }
+    if let (Some(projection), Some(authenticator)) = (&parts.projection, &parts.internal) {
+        let guard = guard(authenticator.clone());
+        routes.add_service(ProjectionServiceServer::with_interceptor(ProjectionServer::new(projection.clone()), guard));
+    }
+    routes.add_service(health.service());
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tandem_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    let reflection = SERVICES.iter().fold(reflection, |builder, name| builder.with_service_name(*name));
+    let reflection = parts.services().into_iter().fold(reflection, |builder, (name, _)| builder.with_service_name(name));
+    routes.add_service(reflection.with_service_name("grpc.health.v1.Health").build_v1()?);
     server(tls.as_ref())?
-        .add_service(GatewayServer::new(parts.gateway.clone()))
-        .add_service(parts.query.service())
-        .add_service(parts.query.audit().service())
-        .add_service(parts.query.publication().service())
-        .add_service(health.service())
-        .add_service(reflection.with_service_name("grpc.health.v1.Health").build_v1()?)
+        .add_routes(routes.routes())
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping.cancelled_owned())
         .await?;
     Ok(())
+}
+
+/// A projection answers everything to whoever may ask it at all: query and gateway, which know their own callers.
+fn guard(authenticator: Authenticator) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone {
+    move |request: Request<()>| {
+        authenticator.authenticate(request.metadata())?.require_all_reading()?;
+        Ok(request)
+    }
 }

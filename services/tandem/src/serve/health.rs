@@ -1,42 +1,18 @@
-//! Whether the server can do its work, for gRPC health checks and /readyz.
+//! Whether the server can do its work, for gRPC health checks.
 
-use super::Parts;
-use super::grpc::SERVICES;
+use super::parts::Parts;
 use std::sync::Arc;
 use std::time::Duration;
-use tandem_projection::Health;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-/// How often the log is asked whether it still takes events.
+/// How often all parts are looked at. A projection's own changes are told at once.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells health checks how it stands.
 #[derive(Clone)]
 pub(super) struct Reports(HealthReporter);
-
-/// Why the server is not ready, in words; `None`: it is.
-pub(super) fn unready(parts: &Parts) -> Option<String> {
-    if parts.log.statistics().failed {
-        return Some("the log takes no more events: see the server's log, then restart it".into());
-    }
-    match &*parts.projection.health().borrow() {
-        Health::Serving => None,
-        Health::Starting(what) => Some(format!("starting: {what}")),
-        Health::Failed(why) => Some(format!("the projection stopped: {why}")),
-        Health::Stopped => Some("stopping".into()),
-    }
-}
-
-/// What a server that is ready says: so, and which books somebody has to look at. They do not make it unready, as everything else goes on.
-pub(super) fn ready(parts: &Parts) -> String {
-    let mut text = "ready\n".to_owned();
-    for (council, why) in parts.projection.unpublished() {
-        text += &format!("the book of {council} is not published further: {why}\n");
-    }
-    text
-}
 
 impl Reports {
     /// Tells how it stands now.
@@ -53,30 +29,33 @@ impl Reports {
 
     /// Tells every change, for ever.
     pub async fn follow(self, parts: Arc<Parts>) {
-        let mut health = parts.projection.health();
+        let mut health = parts.projection.as_ref().map(|projection| projection.health());
         loop {
-            // A projection that is gone leaves the timer.
-            if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, health.changed()).await {
-                tokio::time::sleep(LOOK_EVERY).await;
+            match &mut health {
+                // A projection that is gone leaves the timer.
+                Some(health) => {
+                    if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, health.changed()).await {
+                        tokio::time::sleep(LOOK_EVERY).await;
+                    }
+                }
+                None => tokio::time::sleep(LOOK_EVERY).await,
             }
             self.look(&parts).await;
         }
     }
 
     /// Says that it takes no more calls.
-    pub async fn not_serving(&self) {
-        for name in SERVICES.into_iter().chain([""]) {
+    pub async fn not_serving(&self, parts: &Parts) {
+        for name in parts.services().into_iter().map(|(name, _)| name).chain([""]) {
             self.0.set_service_status(name, ServingStatus::NotServing).await;
         }
     }
 
-    /// The gateway needs only the log, the others only the projection.
     async fn look(&self, parts: &Parts) {
-        let log = !parts.log.statistics().failed;
-        let projection = matches!(*parts.projection.health().borrow(), Health::Serving);
         let status = |serving| if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        let [gateway, query, audit, publication] = SERVICES;
-        for (name, serving) in [(gateway, log), (query, projection), (audit, projection), (publication, projection), ("", log && projection)] {
+        let services = parts.services();
+        let all = services.iter().all(|(_, why)| why.is_none());
+        for (name, serving) in services.into_iter().map(|(name, why)| (name, why.is_none())).chain([("", all)]) {
             self.0.set_service_status(name, status(serving)).await;
         }
     }

@@ -1,6 +1,7 @@
 //! The HTTP server: health checks for machines that do not speak gRPC, metrics in Prometheus' text format, and the published books.
 
-use super::{Parts, books, health, process};
+use super::parts::Parts;
+use super::{books, process};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::fmt::Write;
 use std::sync::Arc;
+use tandem_log::Statistics;
 use tandem_wire::auth::Authenticator;
 use tandem_wire::listen::{Tls, server};
 use tokio::net::TcpListener;
@@ -15,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
+
+/// What there is.
+const PATHS: &str = "there are /healthz, /readyz, /metrics and, where questions are answered, /books/COUNCIL/checkpoint\n";
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -36,7 +41,7 @@ pub(super) async fn serve(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/books/{*path}", get(book))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /books/COUNCIL/checkpoint\n") })
+        .fallback(|| async { (StatusCode::NOT_FOUND, PATHS) })
         .with_state(Context { parts, authenticator });
     server(tls.as_ref())?
         .accept_http1(true)
@@ -47,14 +52,17 @@ pub(super) async fn serve(
 }
 
 async fn ready(State(context): State<Context>) -> Response {
-    match health::unready(&context.parts) {
-        None => health::ready(&context.parts).into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    match context.parts.unready() {
+        None => format!("ready\n{}", context.parts.notes()).into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n{}", context.parts.notes())).into_response(),
     }
 }
 
 async fn book(State(context): State<Context>, uri: Uri) -> Response {
-    books::answer(&context.parts, uri.path()).await
+    match &context.parts.front {
+        Some(front) => books::answer(front, uri.path()).await,
+        None => (StatusCode::NOT_FOUND, PATHS).into_response(),
+    }
 }
 
 /// Counts tell something about a council: where there are tokens, one of them is needed.
@@ -64,9 +72,18 @@ async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response
     }
     let parts = &context.parts;
     let mut text = String::new();
-    parts.gateway.render_metrics(&mut text);
-    render_log(parts, &mut text);
-    parts.projection.render_metrics(&mut text);
+    if let Some(gateway) = &parts.gateway {
+        gateway.render_metrics(&mut text);
+    }
+    if let Some(log) = &parts.log {
+        render_log(&log.statistics(), &mut text);
+    }
+    if let Some(projection) = &parts.projection {
+        projection.render_metrics(&mut text);
+    }
+    if let Some(front) = &parts.front {
+        front.render_metrics(&mut text);
+    }
     if let Some(backups) = &parts.backups {
         backups.render(&mut text);
     }
@@ -74,8 +91,7 @@ async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-fn render_log(parts: &Parts, out: &mut String) {
-    let log = parts.log.statistics();
+fn render_log(log: &Statistics, out: &mut String) {
     let families = [
         ("tandem_log_commits_total", "counter", "Commits, each with one fsync.", log.commits),
         ("tandem_log_frames_total", "counter", "Frames appended.", log.frames),

@@ -1,13 +1,13 @@
 //! Where each partition ends, for readers: moved forward when frames are durable, and waited for.
 
-use super::lock;
+use crate::lock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The ends.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     ends: Box<[AtomicU64]>,
     /// Waking up nobody still costs a system call.
     waiting: AtomicUsize,
@@ -30,6 +30,21 @@ impl Ends {
         for (end, &now) in self.ends.iter().zip(ends) {
             end.store(now, SeqCst);
         }
+        self.wake();
+    }
+
+    /// Moves some forward, if they were not so far, and wakes who waits.
+    pub fn raise(&self, ends: impl IntoIterator<Item = (usize, u64)>) {
+        let mut moved = false;
+        for (partition, end) in ends {
+            moved |= self.ends[partition].fetch_max(end, SeqCst) < end;
+        }
+        if moved {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         if self.waiting.load(SeqCst) > 0 {
             // Who has looked and not yet gone to sleep holds the lock.
             drop(lock(&self.closed));
@@ -103,6 +118,15 @@ mod tests {
             assert!(waiting.into_iter().all(|waiter| waiter.join().unwrap()));
         });
         assert_eq!(ends.waiting.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn an_end_never_goes_back() {
+        let ends = Ends::new(&[5, 0]);
+        ends.raise([(0, 3), (1, 2)]);
+        assert_eq!((ends.get(0), ends.get(1)), (5, 2));
+        ends.raise([(0, 6)]);
+        assert_eq!((ends.get(0), ends.get(1)), (6, 2));
     }
 
     #[test]

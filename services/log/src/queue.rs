@@ -6,11 +6,11 @@
 //!              no ─▶ waiting, in order ─ as soon as there is room
 //! ```
 //!
-//! Room is counted until the answer, so that what the writer holds in its hands counts too. A waiting append moves into the queue by
+//! Room is counted until the answer, so that what the writer holds in its hands counts too. A writer that answers all of what it took
+//! before it takes more gives the room back by taking; one that has several lots on their way says which room is free again. A waiting append moves into the queue by
 //! itself, not when its task next runs: that keeps the order in which appends were called, whatever the scheduler does.
 
-use super::lock;
-use crate::{APPEND_BYTES_MAX, Error, RECORD_BYTES_MAX};
+use crate::{APPEND_BYTES_MAX, Error, RECORD_BYTES_MAX, lock};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex};
@@ -22,14 +22,20 @@ use tokio::sync::oneshot;
 const APPEND_OVERHEAD: usize = 192;
 const RECORD_OVERHEAD: usize = 48;
 
+/// Defaults of the backends' options.
+pub(crate) const BYTES_MAX: usize = 128 * 1024 * 1024;
+pub(crate) const APPENDS_MAX: usize = 65_536;
+
 /// How an append is told what became of it.
-pub(super) type Answer = oneshot::Sender<Result<Position, Error>>;
+pub(crate) type Answer = oneshot::Sender<Result<Position, Error>>;
 
 /// One append on its way.
 #[derive(Debug)]
-pub(super) struct Append {
+pub(crate) struct Append {
     pub council: Box<str>,
     pub records: Vec<Bytes>,
+    /// Of a copy from another log: the append time there, microseconds since 1970 UTC; 0: none.
+    pub original_append_us: u64,
     pub answer: Answer,
     /// What it takes of the queue's room.
     charge: usize,
@@ -37,7 +43,7 @@ pub(super) struct Append {
 
 impl Append {
     /// Checks what the contract asks of a caller.
-    pub fn new(council: &str, records: Vec<Bytes>) -> Result<(Self, oneshot::Receiver<Result<Position, Error>>), Error> {
+    pub fn new(council: &str, records: Vec<Bytes>, original_append_us: u64) -> Result<(Self, oneshot::Receiver<Result<Position, Error>>), Error> {
         if !is_council(council) {
             return Err(Error::Invalid(format!("{council:?} is not a council's code")));
         }
@@ -53,22 +59,35 @@ impl Append {
         }
         let charge = bytes + APPEND_OVERHEAD + RECORD_OVERHEAD * records.len();
         let (answer, receiver) = oneshot::channel();
-        Ok((Self { council: council.into(), records, answer, charge }, receiver))
+        Ok((Self { council: council.into(), records, original_append_us, answer, charge }, receiver))
+    }
+
+    /// What it takes of the queue's room, bytes, about.
+    pub fn charge(&self) -> usize {
+        self.charge
     }
 
     /// Answers it. If nobody waits for the answer any more, nobody needs it.
-    fn refuse(self, error: Error) {
+    pub fn refuse(self, error: Error) {
         let _ = self.answer.send(Err(error));
     }
 }
 
 /// What the writer took, and the room that it gives back when all is answered.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// To be answered; the writer takes them out.
     pub appends: Vec<Append>,
     charge: usize,
     count: usize,
+}
+
+impl Taken {
+    /// The appends; their room is not free again before [`Queue::release`] says so.
+    pub fn hold(&mut self) -> Vec<Append> {
+        (self.charge, self.count) = (0, 0);
+        std::mem::take(&mut self.appends)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +105,7 @@ struct State {
 
 /// The queue.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     state: Mutex<State>,
     work: Condvar,
     bytes_max: usize,
@@ -113,7 +132,12 @@ impl Queue {
 
     /// Queues an append and waits for its answer. It is queued at the first poll, before anything is waited for.
     pub async fn append(&self, council: &str, records: Vec<Bytes>, wait_for_room: bool) -> Result<Position, Error> {
-        let (append, answer) = Append::new(council, records)?;
+        self.append_as(council, records, 0, wait_for_room).await
+    }
+
+    /// The same of a copy, if the original append time is not 0.
+    pub async fn append_as(&self, council: &str, records: Vec<Bytes>, original_append_us: u64, wait_for_room: bool) -> Result<Position, Error> {
+        let (append, answer) = Append::new(council, records, original_append_us)?;
         let _ticket = self.push(append, wait_for_room)?;
         // The sender is dropped unanswered only if the writer died.
         answer.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown { why: "the log's writer died".into() }))
@@ -168,6 +192,17 @@ impl Queue {
             taken.appends.push(append);
         }
         true
+    }
+
+    /// Gives back the room of so many appends that were held and are answered.
+    pub fn release(&self, charge: usize, count: usize) {
+        let mut state = lock(&self.state);
+        state.held_charge -= charge;
+        state.held_appends -= count;
+        self.admit(&mut state);
+        if state.writer_sleeps && !state.accepted.is_empty() {
+            self.work.notify_one();
+        }
     }
 
     /// Moves waiting appends into the queue, in order, while there is room.

@@ -126,6 +126,23 @@ fn the_writer_takes_no_more_than_it_asks_for_but_one() {
 }
 
 #[test]
+fn room_that_is_held_is_free_once_it_is_released() {
+    let queue = small();
+    let _all: Vec<_> = (0..6).map(|tag| start(&queue, tag)).collect();
+    let mut taken = Taken::default();
+    assert!(queue.take(&mut taken, usize::MAX));
+    let held = taken.hold();
+    assert_eq!((held.len(), queue.load().2), (4, 2));
+    queue.release(held[0].charge(), 1);
+    assert_eq!(queue.load().2, 1);
+    assert_eq!(tags(&queue, &mut taken), [4]);
+    queue.release(held[1..].iter().map(Append::charge).sum(), 3);
+    assert_eq!(tags(&queue, &mut taken), [5]);
+    let last = taken.hold();
+    assert_eq!(queue.load(), (last[0].charge(), 1, 0), "what was not held is free by the next take");
+}
+
+#[test]
 fn closing_refuses_what_waits_and_keeps_what_was_accepted() {
     let queue = small();
     let mut all: Vec<_> = (0..6).map(|tag| start(&queue, tag)).collect();
@@ -155,7 +172,7 @@ fn failing_refuses_all() {
 #[test]
 fn what_cannot_be_recorded_is_refused() {
     let record = |bytes: usize| Bytes::from(vec![0; bytes]);
-    let refused = |council: &str, records: Vec<Bytes>| match Append::new(council, records) {
+    let refused = |council: &str, records: Vec<Bytes>| match Append::new(council, records, 0) {
         Err(Error::Invalid(text)) => text,
         other => panic!("{other:?}"),
     };

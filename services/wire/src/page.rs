@@ -1,17 +1,18 @@
-//! Pages: how many rows, and from where.
+//! Pages: how many rows, and from where. The tokens are a projection's, and of whoever merges the pages of several.
 
+use crate::status::Failure;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tandem_wire::status::Failure;
+use tandem_proto::v1::{GetStatusRequest, ListBooksRequest};
 
 /// Rows of a page that asks for none in particular.
-pub(super) const DEFAULT: u32 = 100;
+pub const DEFAULT: u32 = 100;
 /// Rows of the largest page.
-pub(super) const MAX: u32 = 1_000;
+pub const MAX: u32 = 1_000;
 
 /// Rows of a page: 1 to [`MAX`]; 0 is unset.
-pub(super) fn size(page_size: u32) -> Result<usize, Failure> {
+pub fn size(page_size: u32) -> Result<usize, Failure> {
     match page_size {
         0 => Ok(DEFAULT as usize),
         1..=MAX => Ok(page_size as usize),
@@ -23,7 +24,7 @@ pub(super) fn size(page_size: u32) -> Result<usize, Failure> {
 const QUESTION_BYTES: usize = 8;
 
 /// A question without its paging fields: a token of another one is refused.
-pub(super) struct Question([u8; QUESTION_BYTES]);
+pub struct Question([u8; QUESTION_BYTES]);
 
 impl Question {
     /// `request` has its paging fields and `at_least` cleared; `method` tells questions apart that have the same fields.
@@ -32,6 +33,16 @@ impl Question {
         let mut head = [0; QUESTION_BYTES];
         head.copy_from_slice(&digest[..QUESTION_BYTES]);
         Self(head)
+    }
+
+    /// `GetStatus`, whose pages go on after a council.
+    pub fn get_status(request: &GetStatusRequest) -> Self {
+        Self::of("GetStatus", &GetStatusRequest { councils: request.councils.clone(), ..Default::default() })
+    }
+
+    /// `ListBooks`, whose pages go on after a council.
+    pub fn list_books() -> Self {
+        Self::of("ListBooks", &ListBooksRequest::default())
     }
 
     /// The token of the page that goes on after a key.
