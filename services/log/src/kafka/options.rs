@@ -137,7 +137,7 @@ impl Options {
         config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "1000");
         config.set("socket.keepalive.enable", "true").set("socket.nagle.disable", "true");
         // A broker that hangs is to be noticed too. No request is held longer than half a second on purpose.
-        config.set("socket.timeout.ms", self.request_timeout.as_millis().max(1_000).to_string());
+        config.set("socket.timeout.ms", self.request_timeout.as_millis().max(2_000).to_string());
         for (key, value) in &self.config {
             config.set(key, value);
         }

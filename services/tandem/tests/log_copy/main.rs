@@ -89,7 +89,10 @@ fn what_is_trimmed_is_taken_from_the_books() {
     let said = copy("", &["--from-data-dir", from.to_str().unwrap(), "--to-data-dir", to.to_str().unwrap(), "--projection", away.to_str().unwrap()]);
     assert!(said.contains("entries of books whose frames were trimmed") && said.contains("copied 20 records"), "{said}");
     std::fs::rename(&away, &projection).unwrap();
-    let expected = { drop(expected); folded(&from) };
+    let expected = {
+        drop(expected);
+        folded(&from)
+    };
     expected.without_duplicates().assert_same(&folded(&to).without_duplicates(), "from the books");
 }
 
