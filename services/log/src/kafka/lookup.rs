@@ -71,7 +71,7 @@ impl Found {
 
 impl Lookup {
     pub fn open(options: &Options, identity: Identity, heard: &Heard) -> Result<Self, Error> {
-        let client = BaseConsumer::from_config_and_context(&options.consumer(), heard.clone());
+        let client = BaseConsumer::from_config_and_context(&options.lookup(), heard.clone());
         let client = client.map_err(|error| io("no consumer can be made of the Kafka settings", &error, &heard.0))?;
         Ok(Self { topic: options.topic.clone(), identity, heard: heard.clone(), timeout: options.request_timeout, client: Mutex::new(client) })
     }
@@ -108,8 +108,12 @@ impl Lookup {
                     if !found.has_room(found.next(), message.payload_len()) {
                         break;
                     }
-                    if let Fetched::Frame(frame) = fetched::read(&message, self.identity).map_err(Absent::Other)? {
-                        found.push(frame);
+                    match fetched::read(&message, self.identity) {
+                        Ok(Fetched::Frame(frame)) => found.push(frame),
+                        Ok(Fetched::Header) => {}
+                        // What is before it can be read.
+                        Err(_) if !found.frames.is_empty() => break,
+                        Err(error) => return Err(Absent::Other(error)),
                     }
                 }
                 Some(Err(error)) if found.frames.is_empty() && is_out_of_range(&error) => return Err(Absent::OutOfRange(error)),
