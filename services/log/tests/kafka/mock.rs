@@ -109,7 +109,7 @@ fn after_an_error_that_stays_the_outcome_is_unknown_and_it_goes_on() {
 fn a_broker_that_is_away_holds_appends_up_no_longer_than_it_may() {
     let mock = Mock::new(1).unwrap();
     mock.create_topic(TOPIC, 2, 1).unwrap();
-    let log = KafkaLog::open_on_mock(Options { delivery_timeout: Duration::from_millis(500), ..options(&mock) }).unwrap();
+    let log = KafkaLog::open_on_mock(Options { delivery_timeout: Duration::from_secs(3), ..options(&mock) }).unwrap();
     run(log.append("AA", records(1))).unwrap();
     mock.broker_down(1).unwrap();
     assert!(matches!(run(log.append("AA", records(2))), Err(Error::OutcomeUnknown { .. })));
