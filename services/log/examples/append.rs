@@ -86,7 +86,12 @@ fn measure(log: AnyLog, (records, callers, councils): (usize, usize, usize), tim
     let rate = statistics.records as f64 / elapsed.as_secs_f64();
     let per_commit = statistics.records / statistics.commits;
     let read = read(&log);
-    println!("{records:>8} {callers:>8} {councils:>8} {rate:>12.0} {:>9.2} {:>9.2} {:>9.2} {per_commit:>12} {read:>14.0}", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{records:>8} {callers:>8} {councils:>8} {rate:>12.0} {:>9.2} {:>9.2} {:>9.2} {per_commit:>12} {read:>14.0}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 /// Records a second that one reader gets, partition by partition in turn.

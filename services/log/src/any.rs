@@ -7,6 +7,7 @@ use tandem_domain::position::{LogId, Position};
 
 /// A log of either kind. Its methods are those of the log in it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one of it")]
 pub enum AnyLog {
     /// In RocksDB, in this process.
     Embedded(EmbeddedLog),

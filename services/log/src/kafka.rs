@@ -75,6 +75,16 @@ impl KafkaLog {
         Self::start(options, identity, heard)
     }
 
+    /// Opens the log in a topic of librdkafka's mock cluster, which knows no settings of topics: nothing is checked but which log it is, and a
+    /// topic that is empty becomes a new one.
+    #[cfg(feature = "testing")]
+    pub fn open_on_mock(options: Options) -> Result<Self, Error> {
+        options.check()?;
+        let heard = Heard::default();
+        let identity = Topic::new(&options, &heard)?.open_on_mock()?;
+        Self::start(options, identity, heard)
+    }
+
     fn start(options: Options, identity: Identity, heard: Heard) -> Result<Self, Error> {
         let partitions = identity.partitions;
         if let Some(partition) = options.read.iter().flatten().find(|partition| **partition >= partitions) {

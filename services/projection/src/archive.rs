@@ -1,7 +1,7 @@
 //! The archive of a projection that nobody has open: every entry of its books, for whoever makes a log of them again.
 
-use crate::store::meta::{Cursor, Meta};
 use crate::store::Store;
+use crate::store::meta::{Cursor, Meta};
 use crate::tail::check::rows_of;
 use crate::{Error, Options};
 use std::path::Path;
@@ -56,19 +56,20 @@ impl Archive {
         let prefix = Key::of(Table::Entry, council).as_slice().to_vec();
         let first = [&prefix[..], &from.to_be_bytes()].concat();
         let (mut expected, mut wrong, mut whole) = (from, None, true);
-        self.store.scan(Table::Entry, &prefix, &first, &mut |key, row| {
-            match (key.strip_prefix(&prefix[..]) == Some(&expected.to_be_bytes()), read_entry(row)) {
-                (true, Ok((book_time_us, record))) => {
-                    expected += 1;
-                    whole = visit(book_time_us, record);
-                    whole
-                }
-                (true, Err(corrupt)) => {
-                    wrong = Some(corrupt.into());
-                    false
-                }
-                (false, _) => false,
+        self.store.scan(Table::Entry, &prefix, &first, &mut |key, row| match (
+            key.strip_prefix(&prefix[..]) == Some(&expected.to_be_bytes()),
+            read_entry(row),
+        ) {
+            (true, Ok((book_time_us, record))) => {
+                expected += 1;
+                whole = visit(book_time_us, record);
+                whole
             }
+            (true, Err(corrupt)) => {
+                wrong = Some(corrupt.into());
+                false
+            }
+            (false, _) => false,
         })?;
         let (book, _) = rows_of(&self.store, council)?;
         match wrong {

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// Between two questions, and how long after the last call that needs the answer they go on.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 const ASK_FOR: Duration = Duration::from_secs(1);
+/// After a question that was not answered.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// The starts move rarely.
 const STARTS_EVERY: u32 = 10;
 
@@ -118,7 +120,23 @@ impl Bounds {
         }
     }
 
+    /// Asks until it is answered, or the time is up. After a change of leaders the first answer may be that they changed, again and again,
+    /// until the client looks who leads now.
     fn ask(&self, partitions: &[u32], what: Offset) -> Result<Vec<(usize, u64)>, Error> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.ask_once(partitions, what) {
+                Err(_) if Instant::now() < deadline && !self.stop.load(SeqCst) => {
+                    // If that is not answered either, the next question says so.
+                    let _ = self.client.fetch_metadata(Some(&self.topic), self.timeout);
+                    std::thread::sleep(ASK_AGAIN);
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    fn ask_once(&self, partitions: &[u32], what: Offset) -> Result<Vec<(usize, u64)>, Error> {
         let failed = |error| io(&format!("cannot ask where the Kafka topic {} begins and ends", self.topic), &error, &self.trouble);
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for &partition in partitions {

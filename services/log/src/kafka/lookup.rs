@@ -8,6 +8,7 @@ use crate::{Error, StoredFrame, lock};
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
 use std::sync::Mutex;
@@ -70,24 +71,32 @@ impl Found {
 
 impl Lookup {
     pub fn open(options: &Options, identity: Identity, heard: &Heard) -> Result<Self, Error> {
-        let client = BaseConsumer::from_config_and_context(&options.consumer(), heard.clone());
+        let client = BaseConsumer::from_config_and_context(&options.lookup(), heard.clone());
         let client = client.map_err(|error| io("no consumer can be made of the Kafka settings", &error, &heard.0))?;
         Ok(Self { topic: options.topic.clone(), identity, heard: heard.clone(), timeout: options.request_timeout, client: Mutex::new(client) })
     }
 
     /// Frames that are known to be there.
     pub fn read(&self, wanted: Wanted) -> Result<Vec<StoredFrame>, Error> {
-        let failed = |error| io(&format!("cannot read the Kafka topic {}", self.topic), &error, &self.heard.0);
+        let failed = |error: KafkaError| io(&format!("cannot read the Kafka topic {}", self.topic), &error, &self.heard.0);
         let client = lock(&self.client);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, wanted.partition as i32, Offset::Offset(to_kafka(wanted.from))).map_err(failed)?;
         client.assign(&list).map_err(failed)?;
-        let found = self.collect(&client, wanted);
+        let mut found = self.collect(&client, wanted);
+        if let Err(Absent::OutOfRange(_)) = found {
+            // It may be what is left of a read before this one.
+            client.assign(&list).map_err(failed)?;
+            found = self.collect(&client, wanted);
+        }
         client.unassign().map_err(failed)?;
-        found
+        found.map_err(|absent| match absent {
+            Absent::OutOfRange(error) => failed(error),
+            Absent::Other(error) => error,
+        })
     }
 
-    fn collect(&self, client: &BaseConsumer<Heard>, wanted: Wanted) -> Result<Vec<StoredFrame>, Error> {
+    fn collect(&self, client: &BaseConsumer<Heard>, wanted: Wanted) -> Result<Vec<StoredFrame>, Absent> {
         let deadline = Instant::now() + self.timeout;
         let mut found = Found::new(wanted);
         while !found.is_whole() {
@@ -99,25 +108,33 @@ impl Lookup {
                     if !found.has_room(found.next(), message.payload_len()) {
                         break;
                     }
-                    if let Fetched::Frame(frame) = fetched::read(&message, self.identity)? {
-                        found.push(frame);
+                    match fetched::read(&message, self.identity) {
+                        Ok(Fetched::Frame(frame)) => found.push(frame),
+                        Ok(Fetched::Header) => {}
+                        // What is before it can be read.
+                        Err(_) if !found.frames.is_empty() => break,
+                        Err(error) => return Err(Absent::Other(error)),
                     }
                 }
-                // The caller looks why.
-                Some(Err(error)) if found.frames.is_empty() && is_out_of_range(&error) => {
-                    return Err(io(&format!("cannot read the Kafka topic {}", self.topic), &error, &self.heard.0));
-                }
+                Some(Err(error)) if found.frames.is_empty() && is_out_of_range(&error) => return Err(Absent::OutOfRange(error)),
                 _ if Instant::now() < deadline => {}
                 _ if !found.frames.is_empty() => break,
-                _ => return Err(late(&self.topic, wanted.partition, wanted.from, self.timeout, &self.heard)),
+                _ => return Err(Absent::Other(late(&self.topic, wanted.partition, wanted.from, self.timeout, &self.heard))),
             }
         }
         Ok(found.frames)
     }
 }
 
-fn is_out_of_range(error: &rdkafka::error::KafkaError) -> bool {
-    use rdkafka::error::RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
+/// Why frames did not come.
+enum Absent {
+    /// The brokers say that nothing is there: the caller looks why.
+    OutOfRange(KafkaError),
+    Other(Error),
+}
+
+fn is_out_of_range(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
     matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | OffsetOutOfRange))
 }
 
@@ -125,5 +142,7 @@ fn is_out_of_range(error: &rdkafka::error::KafkaError) -> bool {
 pub(super) fn late(topic: &str, partition: u32, offset: u64, timeout: Duration, heard: &Heard) -> Error {
     let seconds = timeout.as_secs_f32();
     let trouble = heard.0.told();
-    Error::Io { what: format!("the brokers did not give offset {offset} of partition {partition} of the Kafka topic {topic} within {seconds} s{trouble}") }
+    Error::Io {
+        what: format!("the brokers did not give offset {offset} of partition {partition} of the Kafka topic {topic} within {seconds} s{trouble}"),
+    }
 }

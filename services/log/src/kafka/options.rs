@@ -136,8 +136,8 @@ impl Options {
         // A broker that comes back is to be noticed soon.
         config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "1000");
         config.set("socket.keepalive.enable", "true").set("socket.nagle.disable", "true");
-        // A broker that hangs is to be noticed too. No request is held longer than half a second on purpose.
-        config.set("socket.timeout.ms", self.request_timeout.as_millis().max(1_000).to_string());
+        // A broker that hangs is to be noticed too. No request is held longer than a tenth of a second on purpose.
+        config.set("socket.timeout.ms", self.request_timeout.as_millis().max(2_000).to_string());
         for (key, value) in &self.config {
             config.set(key, value);
         }
@@ -168,6 +168,13 @@ impl Options {
         config
     }
 
+    /// A client that reads from anywhere what is there. The brokers answer at once: a request that waits for more would hold up the next read.
+    pub(super) fn lookup(&self) -> ClientConfig {
+        let mut config = self.consumer();
+        config.set("fetch.wait.max.ms", "5");
+        config
+    }
+
     /// A client that reads. It is a member of no group and keeps no offsets; librdkafka only wants a name.
     pub(super) fn consumer(&self) -> ClientConfig {
         let mut config = self.client();
@@ -177,7 +184,7 @@ impl Options {
         // How much is fetched ahead: of this, and of what the tail holds, there is one each.
         let kbytes = (self.fetched_bytes_max / 1024 / 2).clamp(1_024, 1_024 * 1_024);
         config.set("queued.max.messages.kbytes", kbytes.to_string()).set("queued.min.messages", "100000");
-        config.set("fetch.message.max.bytes", (2 * 1024 * 1024).to_string()).set("fetch.wait.max.ms", "500");
+        config.set("fetch.message.max.bytes", (2 * 1024 * 1024).to_string()).set("fetch.wait.max.ms", "100");
         // Librdkafka's second of rest, once enough is fetched, would be most of the time.
         config.set("fetch.queue.backoff.ms", "5").set("fetch.error.backoff.ms", "100");
         config

@@ -70,6 +70,13 @@ struct Lane {
     error: Option<Error>,
 }
 
+impl Lane {
+    /// The first offset that it can give.
+    fn front(&self) -> u64 {
+        self.frames.front().map_or(self.next, |frame| frame.offset)
+    }
+}
+
 impl State {
     fn lane(&mut self, partition: u32) -> Option<&mut Lane> {
         self.lanes.get_mut(partition as usize)?.as_mut()
@@ -87,6 +94,9 @@ impl State {
             if frame.offset < found.next() {
                 freed += lane.frames.pop_front().map_or(0, |frame| frame.bytes.len());
                 continue;
+            }
+            if frame.offset > found.next() {
+                break; // another reader took it, while this one waited
             }
             if !found.has_room(frame.offset, frame.bytes.len()) {
                 whole = true;
@@ -109,8 +119,15 @@ impl Tail {
         let state = State { lanes, ..State::default() };
         let shared = Arc::new(Shared { state: Mutex::new(state), came: Condvar::new(), work: Condvar::new() });
         let topic = options.topic.clone();
-        let fetcher =
-            Fetcher { shared: shared.clone(), client, topic: topic.clone(), identity, bounds, bytes_max: options.fetched_bytes_max / 2, assigned: Vec::new() };
+        let fetcher = Fetcher {
+            shared: shared.clone(),
+            client,
+            topic: topic.clone(),
+            identity,
+            bounds,
+            bytes_max: options.fetched_bytes_max / 2,
+            assigned: Vec::new(),
+        };
         let thread = std::thread::Builder::new().name("log-tail".into()).spawn(move || fetcher.run());
         let thread = thread.map_err(|error| Error::Io { what: format!("cannot start a thread of the log: {error}") })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)), timeout: options.request_timeout, topic, heard: heard.clone() })
@@ -136,15 +153,14 @@ impl Tail {
         let Wanted { partition, from, .. } = wanted;
         let mut state = lock(&self.shared.state);
         let Some(lane) = state.lane(partition) else { return Ok(None) };
-        let front = lane.frames.front().map_or(lane.next, |frame| frame.offset);
-        if from < front || from > lane.next || lane.error.is_some() && lane.frames.is_empty() {
+        if from < lane.front() || from > lane.next || lane.error.is_some() && lane.frames.is_empty() {
             return Ok(None);
         }
         let mut found = Found::new(wanted);
         let began = Instant::now();
         let mut stuck = began;
         while !state.take(partition, &mut found) {
-            if state.lane(partition).is_none_or(|lane| lane.error.is_some() || lane.next < found.next()) {
+            if state.lane(partition).is_none_or(|lane| lane.error.is_some() || lane.front() != found.next()) {
                 break;
             }
             if began.elapsed() > self.timeout || state.stop {

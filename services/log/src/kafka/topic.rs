@@ -69,9 +69,22 @@ impl<'a> Topic<'a> {
             && partitions != identity.partitions
         {
             let found = identity.partitions;
-            return Err(self.refuse(format!("has {found} partitions, not {partitions}, and keeps them for ever: ask for {found}, or copy it to a new topic with `tandem log copy`")));
+            return Err(self.refuse(format!(
+                "has {found} partitions, not {partitions}, and keeps them for ever: ask for {found}, or copy it to a new topic with `tandem log copy`"
+            )));
         }
         Ok(identity)
+    }
+
+    /// See [`super::KafkaLog::open_on_mock`].
+    #[cfg(feature = "testing")]
+    pub fn open_on_mock(&self) -> Result<Identity, Error> {
+        let spread = self.settled(None)?;
+        let (_, end) = self.consumer.fetch_watermarks(&self.options.topic, 0, self.options.request_timeout).map_err(self.failed("look at"))?;
+        if end == 0 {
+            self.begin(Identity { id: LogId(rand::random()), partitions: spread.partitions })?;
+        }
+        self.identify(spread.partitions)
     }
 
     fn refuse(&self, what: String) -> Error {
@@ -79,7 +92,8 @@ impl<'a> Topic<'a> {
     }
 
     fn failed(&self, what: &str) -> impl Fn(KafkaError) -> Error {
-        let (what, trouble) = (format!("cannot {what} the Kafka topic {} at {}", self.options.topic, self.options.brokers.join(",")), self.heard.0.clone());
+        let (what, trouble) =
+            (format!("cannot {what} the Kafka topic {} at {}", self.options.topic, self.options.brokers.join(",")), self.heard.0.clone());
         move |error| io(&what, &error, &trouble)
     }
 
@@ -89,12 +103,14 @@ impl<'a> Topic<'a> {
 
     /// How it is spread; `None` if it is not there.
     fn spread(&self) -> Result<Option<Spread>, Error> {
-        use rdkafka::types::RDKafkaRespErr::{RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC};
+        use rdkafka::types::RDKafkaRespErr::{RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART};
         let metadata = self.consumer.fetch_metadata(Some(&self.options.topic), self.options.request_timeout).map_err(self.failed("look at"))?;
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == self.options.topic) else { return Ok(None) };
         match topic.error() {
             Some(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART | RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) => return Ok(None),
-            Some(error) => return Err(Error::Io { what: format!("cannot look at the Kafka topic {}: {}", self.options.topic, RDKafkaErrorCode::from(error)) }),
+            Some(error) => {
+                return Err(Error::Io { what: format!("cannot look at the Kafka topic {}: {}", self.options.topic, RDKafkaErrorCode::from(error)) });
+            }
             None if topic.partitions().is_empty() => return Ok(None),
             None => {}
         }
@@ -102,7 +118,9 @@ impl<'a> Topic<'a> {
         let has_leaders = topic.partitions().iter().all(|partition| partition.leader() >= 0);
         match has_leaders {
             true => Ok(Some(Spread { partitions: topic.partitions().len() as u32, replicas })),
-            false => Err(Error::Io { what: format!("some partition of the Kafka topic {} has no leader: are enough brokers up?", self.options.topic) }),
+            false => {
+                Err(Error::Io { what: format!("some partition of the Kafka topic {} has no leader: are enough brokers up?", self.options.topic) })
+            }
         }
     }
 
@@ -155,7 +173,8 @@ impl<'a> Topic<'a> {
             let found = spread.replicas;
             return Err(self.refuse(format!("has {found} replicas, not {replication_factor}: reassign its partitions, or ask for {found}")));
         }
-        let resources = block_on(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &self.admin_options())).map_err(self.failed("look at"))?;
+        let resources =
+            block_on(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &self.admin_options())).map_err(self.failed("look at"))?;
         let settings = match resources.into_iter().next() {
             Some(Ok(settings)) => settings,
             Some(Err(code)) => return Err(self.refuse(format!("does not show its settings: {code}"))),

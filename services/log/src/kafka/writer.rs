@@ -18,7 +18,7 @@ use super::format::{Identity, from_kafka};
 use super::options::Options;
 use super::round::{Flow, OnItsWay, Round};
 use crate::assembly::{Assembly, Building};
-use crate::queue::{Queue, Taken};
+use crate::queue::{Append, Queue, Taken};
 use crate::{Error, lock};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -145,21 +145,23 @@ impl Writer {
         let _watch = Watch(&shared);
         let mut taken = Taken::default();
         loop {
-            if shared.broken.load(SeqCst) && !self.mend() {
-                return;
-            }
             shared.flow.wait(ROUNDS_MAX - 1, ROUND_WAIT);
             if !shared.queue.take(&mut taken, ROUND_BYTES_MAX) {
                 break;
             }
-            self.send(&mut taken);
+            let appends = taken.hold();
+            if shared.broken.load(SeqCst)
+                && let Err(error) = self.mend()
+            {
+                return appends.into_iter().for_each(|append| append.refuse(error.clone()));
+            }
+            self.send(appends);
         }
         self.finish();
     }
 
     /// Hands a round to the client.
-    fn send(&mut self, taken: &mut Taken) {
-        let appends = taken.hold();
+    fn send(&mut self, appends: Vec<Append>) {
         let mut assembly = Assembly::new(self.identity.partitions, 0, &mut self.spare);
         let placed = appends.iter().map(|append| assembly.add(append)).collect();
         let frames = assembly.finish();
@@ -214,8 +216,8 @@ impl Writer {
         }
     }
 
-    /// Gives up what the broken producer holds and makes a new one. False if that cannot be: then the log has failed.
-    fn mend(&mut self) -> bool {
+    /// Gives up what the broken producer holds and makes a new one. If that cannot be, the log has failed.
+    fn mend(&mut self) -> Result<(), Error> {
         self.give_up();
         let why = lock(&self.shared.why).take().unwrap_or_default();
         tracing::error!(topic = self.options.topic, why, "appends failed, their outcome is unknown; going on with a new producer");
@@ -223,11 +225,12 @@ impl Writer {
             Ok(client) => {
                 self.client = client;
                 self.shared.broken.store(false, SeqCst);
-                true
+                Ok(())
             }
             Err(error) => {
-                self.shared.queue.fail(Error::Failed { why: error.to_string() });
-                false
+                let failed = Error::Failed { why: error.to_string() };
+                self.shared.queue.fail(failed.clone());
+                Err(failed)
             }
         }
     }

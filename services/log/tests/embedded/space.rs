@@ -36,3 +36,15 @@ fn what_is_trimmed_takes_no_space() {
     let kept: u64 = (0..3).map(|partition| log.end(partition).unwrap() - log.start(partition).unwrap()).sum();
     assert_eq!(read_all(&log).unwrap().len() as u64, kept);
 }
+
+#[test]
+fn a_partition_that_is_trimmed_to_its_end_is_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = EmbeddedLog::open(directory.path(), small()).unwrap();
+    for council in ["AA", "BB", "CC", "DD"] {
+        run(log.append(council, vec![Bytes::from_static(b"a record")])).unwrap();
+    }
+    (0..3).for_each(|partition| log.trim(partition, log.end(partition).unwrap()).unwrap());
+    assert!((0..3).all(|partition| log.start(partition) == log.end(partition)));
+    assert_eq!(read_all(&log), Ok(vec![]));
+}

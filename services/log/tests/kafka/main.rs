@@ -1,6 +1,7 @@
 //! The log in Kafka as its users meet it, against a real broker.
 
 mod faults;
+mod mock;
 mod opening;
 mod support;
 

@@ -151,7 +151,9 @@ fn what_somebody_else_writes_is_never_taken_for_a_frame() {
     let at = append(&log, "AA", b"one");
     let frame = log.read(0, at.offset, 0).unwrap().remove(0).bytes;
     let key = [&foreign.id().0[..], &1u32.to_be_bytes()].concat();
-    for (n, (key, expected)) in [(None, "does not say which log"), (Some(&b"a key"[..]), "none that a log writes"), (Some(&key), "is of the log")].into_iter().enumerate() {
+    for (n, (key, expected)) in
+        [(None, "does not say which log"), (Some(&b"a key"[..]), "none that a log writes"), (Some(&key), "is of the log")].into_iter().enumerate()
+    {
         write(brokers, &topic, 0, key, &frame);
         let offset = at.offset + 1 + n as u64;
         assert_eq!(log.end_now(0), Ok(offset + 1));

@@ -131,7 +131,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let copied = copy(source, &target).await.with_context(|| format!("the copy is not whole: delete {name} and begin again"))?;
     spawn_blocking(move || target.close()).await.context("closing the target panicked")?;
     let count = |number: u64| grouped(&number.to_string());
-    let from_books = if copied.entries > 0 { format!(", and {} entries of books whose frames were trimmed", count(copied.entries)) } else { String::new() };
+    let from_books =
+        if copied.entries > 0 { format!(", and {} entries of books whose frames were trimmed", count(copied.entries)) } else { String::new() };
     let seconds = started.elapsed().as_secs_f64();
     println!("copied {} records of {} frames{from_books} to {name} in {seconds:.1} s", count(copied.records), count(copied.frames));
     Ok(ExitCode::SUCCESS)

@@ -86,7 +86,8 @@ mod tests {
     fn record(stamp_us: u64, length: usize) -> Vec<u8> {
         let facts = vec![7; length];
         let mut out = Vec::new();
-        Record { parts: tandem_domain::event::Parts { facts: &facts, ..Default::default() }, received_us: stamp_us, ..Record::default() }.encode(&mut out);
+        Record { parts: tandem_domain::event::Parts { facts: &facts, ..Default::default() }, received_us: stamp_us, ..Record::default() }
+            .encode(&mut out);
         out
     }
 
@@ -100,12 +101,14 @@ mod tests {
     /// Book times that a fold gives.
     fn folded(batches: &[Batch]) -> Vec<u64> {
         let mut now = 0;
-        let times = batches.iter().flat_map(|batch| batch.records.iter().map(|record| (Record::decode(record).unwrap().received_us, batch.append_us)));
-        times.map(|(stamp, append)| {
-            now = now.max(stamp.min(append));
-            now
-        })
-        .collect()
+        let times =
+            batches.iter().flat_map(|batch| batch.records.iter().map(|record| (Record::decode(record).unwrap().received_us, batch.append_us)));
+        times
+            .map(|(stamp, append)| {
+                now = now.max(stamp.min(append));
+                now
+            })
+            .collect()
     }
 
     #[test]

@@ -56,7 +56,11 @@ impl Source {
 
     /// The books of a partition whose first frames are trimmed; says from which record on the log has to be read.
     fn read_books(
-        &self, partition: u32, start: u64, copied: &mut Copied, take: &mut dyn FnMut(Batch) -> anyhow::Result<()>,
+        &self,
+        partition: u32,
+        start: u64,
+        copied: &mut Copied,
+        take: &mut dyn FnMut(Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<(u64, u32)> {
         for archive in &self.archives {
             let cursor = archive.cursor(partition)?;
@@ -81,11 +85,18 @@ impl Source {
             }
             return Ok(cursor);
         }
-        bail!("partition {partition} begins at offset {start}: what was before is only in the books; name the directory of a projection that has folded it, with --projection")
+        bail!(
+            "partition {partition} begins at offset {start}: what was before is only in the books; name the directory of a projection that has folded it, with --projection"
+        )
     }
 
     fn read_frames(
-        &self, partition: u32, (mut from, mut index): (u64, u32), end: u64, copied: &mut Copied, take: &mut dyn FnMut(Batch) -> anyhow::Result<()>,
+        &self,
+        partition: u32,
+        (mut from, mut index): (u64, u32),
+        end: u64,
+        copied: &mut Copied,
+        take: &mut dyn FnMut(Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         while from < end {
             let frames = self.log.read(partition, from, READ_BYTES)?;

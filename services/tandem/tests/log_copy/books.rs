@@ -77,7 +77,15 @@ impl Books {
     #[track_caller]
     pub fn assert_same(&self, found: &Self, what: &str) {
         if let Some((one, other)) = self.0.iter().zip(&found.0).find(|(one, other)| one != other) {
-            panic!("{what}: rows part at\n  {:?} {} = {}\n  {:?} {} = {}", one.0, text(&one.1), text(&one.2), other.0, text(&other.1), text(&other.2));
+            panic!(
+                "{what}: rows part at\n  {:?} {} = {}\n  {:?} {} = {}",
+                one.0,
+                text(&one.1),
+                text(&one.2),
+                other.0,
+                text(&other.1),
+                text(&other.2)
+            );
         }
         assert_eq!(self.0.len(), found.0.len(), "{what}: number of rows");
     }
