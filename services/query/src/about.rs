@@ -1,6 +1,6 @@
 //! Questions to a projection about one council.
 
-use tandem_proto::internal::v1::{AggregateRequest, ReadTileRequest};
+use tandem_proto::internal::v1::{AggregateRequest, GetLatticeRequest, ReadTileRequest};
 use tandem_proto::v1::{
     GetCatalogueRequest, GetCheckpointRequest, GetConsistencyProofRequest, GetEntryRequest, GetExchangeRequest, GetReceiptRequest,
     GetStatementRequest, ListExchangesRequest, ListSuspenseRequest, ReadEntriesRequest,
@@ -47,7 +47,7 @@ macro_rules! about {
 }
 
 about!(
-    AggregateRequest, GetCatalogueRequest, GetEntryRequest, GetExchangeRequest, GetReceiptRequest, GetStatementRequest, ListExchangesRequest,
+    AggregateRequest, GetCatalogueRequest, GetEntryRequest, GetExchangeRequest, GetLatticeRequest, GetReceiptRequest, GetStatementRequest, ListExchangesRequest,
     ListSuspenseRequest;
     GetCheckpointRequest, GetConsistencyProofRequest, ReadEntriesRequest, ReadTileRequest
 );

@@ -1,6 +1,6 @@
 //! `tandem.v1.PublicationService`: tables for the public.
 
-use crate::books::{Client, Transport};
+use crate::books::{Books, Client, Transport};
 use crate::check::{Check, Checked};
 use crate::front::{Answers, Front};
 use crate::labels::Names;
@@ -164,14 +164,15 @@ impl<T: Transport> PublicationService for PublicationServer<T> {
     type PublishStream = Answers<PublishResponse>;
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Self::PublishStream>, Status> {
-        let (request, deadline, client) = self.0.admit(request, Role::Reader)?;
+        let (request, deadline) = self.0.admit(request, Role::Reader)?;
+        let books = &self.0.books;
         let _room = self.0.room()?;
         let question = Question::new(request);
-        let (lattice, reflects) = lattice(client.clone(), &question, deadline).await?;
+        let (lattice, reflects) = lattice(books, &question, deadline).await?;
         is_closed(&question, &lattice)?;
-        let names = |kind| self.0.labels.names(client.clone(), &reflects, kind, deadline);
+        let names = |kind| self.0.labels.names(books, &reflects, kind, deadline);
         let names = [names(CatalogueKind::Service).await?, names(CatalogueKind::Area).await?];
-        let checkpoint_size = checkpoint_size(client.clone(), &question.request.council, deadline).await?;
+        let checkpoint_size = checkpoint_size(books, &question.request.council, deadline).await?;
         let made = tokio::task::spawn_blocking(move || {
             let mut table = table(&question, &lattice, &names)?;
             if let Some(publication) = &mut table.0 {
@@ -191,8 +192,9 @@ impl<T: Transport> PublicationService for PublicationServer<T> {
 }
 
 /// The whole lattice.
-async fn lattice<T: Transport>(mut client: Client<T>, question: &Question, deadline: Deadline) -> Result<(Lattice, CouncilReflected), Status> {
-    let mut messages = deadline.call(client.get_lattice(deadline.request(question.of_projection()))).await?;
+async fn lattice<T: Transport>(books: &Books<T>, question: &Question, deadline: Deadline) -> Result<(Lattice, CouncilReflected), Status> {
+    let call = |mut projection: Client<T>, question| async move { projection.get_lattice(deadline.request(question)).await };
+    let mut messages = books.ask(question.of_projection(), deadline, call).await?;
     let mut arriving = Arriving::default();
     while let Some(message) = messages.message().await.map_err(pass_on)? {
         arriving.take(message)?;
@@ -201,9 +203,11 @@ async fn lattice<T: Transport>(mut client: Client<T>, question: &Question, deadl
 }
 
 /// Size of the published checkpoint, if the book has one.
-async fn checkpoint_size<T: Transport>(mut client: Client<T>, council: &str, deadline: Deadline) -> Result<Option<u64>, Status> {
-    let wrapped = deadline.request(internal::GetCheckpointRequest { request: Some(GetCheckpointRequest { council: council.into() }) });
-    match deadline.call(client.get_checkpoint(wrapped)).await {
+async fn checkpoint_size<T: Transport>(books: &Books<T>, council: &str, deadline: Deadline) -> Result<Option<u64>, Status> {
+    let call = |mut projection: Client<T>, question| async move {
+        projection.get_checkpoint(deadline.request(internal::GetCheckpointRequest { request: Some(question) })).await
+    };
+    match books.ask(GetCheckpointRequest { council: council.into() }, deadline, call).await {
         Ok(answer) => Ok(answer.response.map(|checkpoint| checkpoint.size)),
         Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => Ok(None),
         Err(status) => Err(status),

@@ -105,7 +105,7 @@ fn the_real_sets_come_to_what_they_should() {
 async fn books(channel: &Channel) -> BTreeMap<String, u64> {
     let (mut sizes, mut page_token) = (BTreeMap::new(), String::new());
     loop {
-        let page = audit(channel).list_books(ListBooksRequest { page_size: 100, page_token }).await.unwrap().into_inner();
+        let page = audit(channel).list_books(ListBooksRequest { page_size: 100, page_token, ..Default::default() }).await.unwrap().into_inner();
         sizes.extend(page.books.into_iter().map(|book| (book.council, book.size)));
         page_token = page.next_page_token;
         if page_token.is_empty() {

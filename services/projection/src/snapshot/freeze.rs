@@ -77,7 +77,7 @@ pub fn freeze_stopped(data_dir: &Path, directory: &Path) -> Result<Frozen, Error
 
 /// Partitions that a projection folds.
 fn held(shared: &Shared) -> Vec<u32> {
-    (0..shared.source.partitions()).collect()
+    shared.partitions.iter().collect()
 }
 
 fn freeze(store: &Store, held: Vec<u32>, around: Option<Around<'_>>, directory: &Path) -> Result<Frozen, Error> {

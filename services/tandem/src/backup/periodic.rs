@@ -3,11 +3,12 @@
 use super::{FROZEN, Told};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tandem_log::EmbeddedLog;
+use tandem_log::{AnyLog, EventLog};
 use tandem_projection::Projection;
-use tandem_projection::snapshot::{Error, SnapshotStore};
+use tandem_projection::snapshot::{self, Error, SnapshotStore};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +61,7 @@ struct Counters {
 
 impl Backups {
     /// Takes one after the other until told to stop. One that fails is told, counted, and followed by the next.
-    pub async fn run(&self, projection: Projection, log: std::sync::Arc<EmbeddedLog>, stopping: CancellationToken) {
+    pub async fn run(&self, projection: Projection, log: Arc<AnyLog>, stopping: CancellationToken) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -75,7 +76,7 @@ impl Backups {
         }
     }
 
-    async fn one(&self, projection: &Projection, log: &std::sync::Arc<EmbeddedLog>) {
+    async fn one(&self, projection: &Projection, log: &Arc<AnyLog>) {
         let (began, began_s) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
         match self.take(projection, log, began).await {
             Ok(told) => {
@@ -102,13 +103,30 @@ impl Backups {
         }
     }
 
-    async fn take(&self, projection: &Projection, log: &std::sync::Arc<EmbeddedLog>, began: Instant) -> Result<Told, Error> {
+    /// A ledger is its store and its log. A log in Kafka is others' to keep: there it is the store alone, from which a new projection begins.
+    async fn take(&self, projection: &Projection, log: &Arc<AnyLog>, began: Instant) -> Result<Told, Error> {
         let (projection, log, data_dir) = (projection.clone(), log.clone(), self.data_dir.clone());
-        let freeze = move || projection.freeze_ledger(&log, &data_dir.join("checkpoints"), &data_dir.join(FROZEN));
+        let freeze = move || match &*log {
+            AnyLog::Embedded(log) => projection.freeze_ledger(log, &data_dir.join("checkpoints"), &data_dir.join(FROZEN)),
+            AnyLog::Kafka(_) => projection.freeze(&data_dir.join(FROZEN)),
+        };
         let frozen = spawn_blocking(freeze).await.map_err(|error| tandem_projection::Error::Stopped(error.to_string()))??;
         let copied = began.elapsed();
         let sent = self.store.send(&frozen).await?;
         Ok(Told::new(&sent, copied, began.elapsed()))
+    }
+
+    /// Lets a projection that has no store yet begin with the newest snapshot of the same partitions of the same log, if there is one.
+    pub async fn begin_with_newest(&self, log: &AnyLog, held: &[u32]) -> anyhow::Result<()> {
+        let into = self.data_dir.join("projection");
+        if into.join("CURRENT").exists() {
+            return Ok(());
+        }
+        match snapshot::restore(&self.store, log.id(), log.partitions(), held, &into).await? {
+            Some(restored) => tracing::info!(snapshot = restored.id, "a new projection begins with a snapshot, and goes on from the log"),
+            None => tracing::info!("there is no snapshot of these partitions: a new projection folds the log from its start"),
+        }
+        Ok(())
     }
 
     /// Room is made when it can be: another server that writes there comes first.

@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Record(record) => record::run(&args.servers, record).await?,
         Command::Sustained(sustained) => sustained::run(&args.servers, sustained).await?,
         Command::Fold(fold) => fold::run(&args.servers, fold).await?,
-        Command::Query(query) => query::run(&args.servers.query(), query).await?,
+        Command::Query(query) => query::run(&args.servers, query).await?,
         Command::Watch(watch) => watch::run(&args.servers, watch).await?,
     };
     report.print(args.json)?;

@@ -5,7 +5,7 @@ use super::drive::{How, Mode, Newest, Outcome, drive};
 use super::load;
 use super::pace::Pace;
 use super::report::{Quantiles, Report, millis, thousands};
-use crate::client::{Connection, Server, explain};
+use crate::client::{Connection, Servers, explain};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -57,12 +57,12 @@ struct Timed {
 }
 
 /// Runs it.
-pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
+pub async fn run(servers: &Servers, args: Args) -> anyhow::Result<Report> {
     ensure!(args.council.council.is_some(), "--council is needed: the one that `tandem bench fold --council CODE` recorded");
     ensure!(args.repeat >= 1, "--repeat must be at least 1");
     let sample = Sample::of(&args)?;
-    let mut client = QueryServiceClient::new(server.connect().await?);
-    let load = Load::start(server, &args).await?;
+    let mut client = QueryServiceClient::new(servers.query().connect().await?);
+    let load = Load::start(servers, &args).await?;
     let mut timed = Vec::new();
     for question in QUESTIONS.iter().filter(|question| question.name.contains(&args.only)) {
         timed.push(question.time(&mut client, &sample, args.repeat).await.with_context(|| question.name.to_owned())?);
@@ -82,16 +82,16 @@ struct Load(tokio::task::JoinHandle<anyhow::Result<Outcome>>);
 
 impl Load {
     /// Starts it, if one is asked for.
-    async fn start(server: &Server, args: &Args) -> anyhow::Result<Option<Self>> {
+    async fn start(servers: &Servers, args: &Args) -> anyhow::Result<Option<Self>> {
         let Some(rate) = args.load else { return Ok(None) };
         ensure!(rate >= 1 && args.load_seconds >= 1, "--load and --load-seconds must be at least 1");
         let mut generator = CouncilArgs { council: None, ..args.council.clone() }.generator(rate * args.load_seconds, 0)?;
-        council::define(server.connect().await?, &mut generator).await?;
+        council::define(servers, &mut generator).await?;
         let requests: std::sync::Arc<[_]> = load::encode(&mut generator, u64::MAX, LOAD_BATCH).into();
-        let server = server.clone();
+        let gateway = servers.gateway().clone();
         let pace = Pace::at_rate(rate, LOAD_BATCH, requests.len() as u64, Duration::from_secs(args.load_seconds));
         let how = How { mode: Mode::Stream, connections: 1, in_flight: 32 };
-        Ok(Some(Self(tokio::spawn(async move { drive(&server, &requests, &pace, how, &Newest::default()).await }))))
+        Ok(Some(Self(tokio::spawn(async move { drive(&gateway, &requests, &pace, how, &Newest::default()).await }))))
     }
 
     /// Ends it. Questions that went on after it were not asked beside a load: that is an error.

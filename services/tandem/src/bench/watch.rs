@@ -5,7 +5,7 @@
 
 use super::council::CouncilArgs;
 use super::report::{Quantiles, Report, millis};
-use crate::client::{Connection, Server, explain};
+use crate::client::{Connection, Servers, explain};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -35,14 +35,13 @@ struct Watched {
 }
 
 /// Runs it.
-pub async fn run(server: &Server, args: Args) -> anyhow::Result<Report> {
+pub async fn run(servers: &Servers, args: Args) -> anyhow::Result<Report> {
     let council = args.council.council.clone();
     let council = council.context("--council is needed: the one that `tandem bench fold --council CODE` recorded")?;
     ensure!(args.repeat >= 1, "--repeat must be at least 1");
-    let connection = server.connect().await?;
-    let mut answers = watch(connection.clone(), &council).await?;
+    let mut answers = watch(servers.query().connect().await?, &council).await?;
     let mut entries = entries(&mut answers).await?;
-    let mut gateway = GatewayServiceClient::new(connection);
+    let mut gateway = GatewayServiceClient::new(servers.gateway().connect().await?);
     let mut latencies_us = Vec::new();
     for event in contributions(&args)? {
         tokio::time::sleep(PAUSE).await;

@@ -5,8 +5,9 @@ use super::logs::{Kafka, Kind, Reads, Shard, parse_partitions};
 use super::parts::Parts;
 use super::running;
 use super::signing::Signing;
+use crate::backup::periodic::BackupArgs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tandem_book::key::VerifierKey;
@@ -25,6 +26,7 @@ Examples:
   tandem projection --kafka-brokers 10.0.0.1:9092 --data-dir /var/lib/tandem --shard 2/4 \\
       --checkpoints /shared/checkpoints --standby --verifier-key books.example.org+1a2b3c4d+…
 
+With --backup-to it sends snapshots of its store there, and a new one, whose data directory is empty, begins with the newest of the same partitions.
 Several projections may hold the same partitions: one publishes, the others are --standby. All of them answer, and share --checkpoints.
 Whoever may ask needs a token of a principal with the roles reader and auditor and all councils, if there are --tokens.
 Port 0 takes a free one. When it serves, the addresses are printed: `grpc ADDRESS` and `http ADDRESS`.
@@ -60,6 +62,8 @@ pub struct Args {
     verifier_key: Option<VerifierKey>,
     #[command(flatten)]
     flags: listening::Flags,
+    #[command(flatten)]
+    backup: BackupArgs,
 }
 
 /// Serves.
@@ -72,9 +76,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn build(args: Args, publisher: Arc<Publisher>, authenticator: Authenticator) -> anyhow::Result<Parts> {
-    let (log, projection) = spawn_blocking(move || args.open(publisher)).await??;
+    let backups = args.backup.open(&args.data_dir)?;
+    let opening = args.clone();
+    let (log, held) = spawn_blocking(move || opening.open_log()).await??;
+    if let Some(backups) = &backups {
+        backups.begin_with_newest(&log, &held).await?;
+    }
+    let (folded, data_dir) = (log.clone(), args.data_dir.clone());
+    let projection = spawn_blocking(move || open(&data_dir, folded, held, publisher)).await??;
     tracing::info!(partitions = %projection.partitions(), "the projection is open");
-    Ok(Parts { log: Some(log), projection: Some(projection), internal: Some(authenticator), ..Parts::default() })
+    Ok(Parts { log: Some(log), projection: Some(projection), internal: Some(authenticator), backups, ..Parts::default() })
 }
 
 impl Args {
@@ -95,13 +106,17 @@ impl Args {
         }
     }
 
-    /// Opens log and projection, which blocks while they recover.
-    fn open(&self, publisher: Arc<Publisher>) -> anyhow::Result<(Arc<AnyLog>, Projection)> {
+    /// Opens the log, and says which partitions of it are held here, ascending.
+    fn open_log(&self) -> anyhow::Result<(Arc<AnyLog>, Vec<u32>)> {
         let log = Arc::new(self.kafka.open(&Reads::Some(&|of| self.held(of)))?);
-        let partitions = Some(self.held(log.partitions())?.into_iter().collect());
-        // A topic of Kafka is kept whole: others read it.
-        let options = Options { partitions, publisher: Some(publisher), trim_after_bytes: None, ..Options::default() };
-        let projection = Projection::open(&self.data_dir.join("projection"), log.clone(), options)?;
-        Ok((log, projection))
+        let held = self.held(log.partitions())?;
+        Ok((log, held))
     }
+}
+
+/// Opens the projection, which blocks while it recovers.
+fn open(data_dir: &Path, log: Arc<AnyLog>, held: Vec<u32>, publisher: Arc<Publisher>) -> anyhow::Result<Projection> {
+    // A topic of Kafka is kept whole: others read it.
+    let options = Options { partitions: Some(held.into_iter().collect()), publisher: Some(publisher), trim_after_bytes: None, ..Options::default() };
+    Ok(Projection::open(&data_dir.join("projection"), log, options)?)
 }
