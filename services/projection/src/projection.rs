@@ -71,10 +71,15 @@ impl Threads {
         let Some(shared) = &self.shared else { return };
         shared.stopping.store(true, Relaxed);
         let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        let ran = !handles.is_empty();
         for handle in handles {
             if handle.join().is_err() {
                 shared.set_health(Health::Failed("a thread panicked".into()));
             }
+        }
+        let is_well = matches!(*shared.health_now(), Health::Serving);
+        if let Some(publisher) = shared.options.publisher.as_ref().filter(|_| ran && is_well) {
+            book::publish::last(shared, publisher);
         }
         shared.set_health(Health::Stopped);
     }

@@ -119,6 +119,7 @@ mod tests {
         let error = server.connect().await.map(drop).unwrap_err().to_string();
         assert!(error.starts_with("cannot reach http://127.0.0.1:1: ") && error.contains("tandem serve"), "{error}");
         let server = Server { server: "not a url".into(), ..server };
-        assert!(server.connect().await.map(drop).unwrap_err().to_string().contains("is not the URL of a server"));
+        let error = format!("{:#}", server.connect().await.map(drop).unwrap_err());
+        assert!(error.contains("--server") && error.contains("is not the URL of a server"), "{error}");
     }
 }

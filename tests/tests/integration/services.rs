@@ -315,7 +315,7 @@ fn known_to_the_gateway(services: &Services, council: &str) {
         })
     };
     let services = json(&["catalogue", "services", "--council", council, "--server", &services.query_url()]);
-    let known = services["items"][0]["id"].as_str().unwrap().to_owned();
+    let known = services["items"][0]["definition"]["id"].as_str().unwrap().to_owned();
     for (service, about) in [("nowhere/unknown", "service nowhere/unknown"), (known.as_str(), "measure unknown")] {
         let status = record(1, service);
         assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");

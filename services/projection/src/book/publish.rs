@@ -222,6 +222,15 @@ pub(crate) fn start(shared: &Arc<Shared>, publisher: &Arc<Publisher>) -> Option<
     Some(publishing.map_err(|error| Error::Stopped(format!("a thread could not be started: {error}"))))
 }
 
+/// Publishes what was committed last, when the thread that does so otherwise has ended: a stopped ledger is published as it is.
+pub(crate) fn last(shared: &Shared, publisher: &Publisher) {
+    let Some(key) = &publisher.key else { return };
+    let books: Vec<String> =
+        shared.progress.borrow().books.iter().filter(|(_, own)| own.book.entries > 0).map(|(council, _)| council.clone()).collect();
+    let mut attempts = Attempts::default();
+    books.iter().for_each(|council| attempts.one(shared, publisher, key, council));
+}
+
 /// When each book was last tried, with the size that was published then, and when its refusal was last told.
 #[derive(Default)]
 struct Attempts(FxHashMap<String, Attempt>);

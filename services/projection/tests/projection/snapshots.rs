@@ -260,7 +260,7 @@ async fn a_manifest_that_tells_something_else_is_refused() {
         ("\"format\": 1,", "", "it has no format"),
         ("projection/CURRENT", "projection/../CURRENT", "names a file"),
         (&root, &"0".repeat(64), "root 0000"),
-        ("\"store_format\": 1", "\"store_format\": 7", "another moment"),
+        ("\"store_format\": 2", "\"store_format\": 7", "another moment"),
         ("{\n", "", "is no manifest"),
     ];
     for (from, to, why) in cases {
