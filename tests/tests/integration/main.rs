@@ -9,6 +9,7 @@ mod books;
 mod compare;
 mod crash;
 mod data_sets;
+mod deployed;
 mod fold;
 mod foreign;
 mod maintained;
