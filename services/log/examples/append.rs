@@ -65,7 +65,7 @@ fn measure(log: AnyLog, (records, callers, councils): (usize, usize, usize), tim
             let log = log.clone();
             let council = format!("council-{}", caller % councils);
             // Slices of one buffer, as the gateway's are; of bytes that do not compress to nothing.
-            let buffer: Bytes = (0..records * RECORD_BYTES).map(|n| (n * n >> 3 ^ n * 31) as u8).collect::<Vec<_>>().into();
+            let buffer: Bytes = (0..records * RECORD_BYTES).map(|n| (((n * n) >> 3) ^ (n * 31)) as u8).collect::<Vec<_>>().into();
             let batch: Vec<Bytes> = (0..records).map(|n| buffer.slice(n * RECORD_BYTES..(n + 1) * RECORD_BYTES)).collect();
             tasks.spawn(async move {
                 let mut latencies = Vec::new();

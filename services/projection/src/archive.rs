@@ -9,6 +9,9 @@ use tandem_domain::position::{LogId, partition_of};
 use tandem_domain::rows::read_entry;
 use tandem_domain::tables::{Key, Rows, Table};
 
+/// Offset of a frame, index in it.
+type At = (u64, u32);
+
 /// A projection's archive, read-only: what is on disk, which is what was committed when its server stopped, or a little less if it did not stop.
 pub struct Archive {
     store: Store,
@@ -40,7 +43,7 @@ impl Archive {
     }
 
     /// Councils whose books are of a partition, and the last record that each has taken: offset of the frame, index in it.
-    pub fn councils(&self, partition: u32) -> Result<Vec<(String, (u64, u32))>, Error> {
+    pub fn councils(&self, partition: u32) -> Result<Vec<(String, At)>, Error> {
         let mut councils = Vec::new();
         for council in self.store.councils()? {
             if partition_of(&council, self.meta.partitions) == partition {

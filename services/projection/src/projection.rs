@@ -27,6 +27,9 @@ pub(crate) struct Shared {
     pub partitions: Partitions,
     pub options: Options,
     pub progress: watch::Sender<Progress>,
+    /// Per partition the end of the log when this was opened; 0 where it is not held. Nothing is answered from less: a store that a crash took
+    /// back, or a new one, first folds what was durable then.
+    pub durable_at_open: Vec<u64>,
     pub metrics: Metrics,
     pub stopping: AtomicBool,
     /// Held while store and log are copied: the log may not lose in between what the copied store needs of it.
@@ -37,6 +40,12 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn stopping(&self) -> bool {
         self.stopping.load(Relaxed)
+    }
+
+    /// Frames that were durable when this was opened and are not folded.
+    pub fn missed_frames(&self, progress: &Progress) -> u64 {
+        let missed = |(end, cursor): (&u64, &(u64, u32))| end.saturating_sub(cursor.0);
+        self.durable_at_open.iter().zip(&progress.cursors).map(missed).sum()
     }
 
     /// Whether it can answer now.
@@ -94,6 +103,7 @@ impl Drop for Threads {
 impl Projection {
     /// Opens or makes the projection in a directory and begins to fold the log: first, if this version folds otherwise than the one that
     /// made the views, the views again from the archive; until that is done, calls answer `UNAVAILABLE`.
+    /// So they do, after waiting for a while, until what was durable in the log is folded: no answer is from less than was acknowledged before.
     ///
     /// Refuses partitions that the log does not have, and a directory that another process uses, that is damaged, of an unknown format, or made
     /// from another log. Blocks for as long
@@ -106,7 +116,10 @@ impl Projection {
         book::check(&store)?;
         let stale = rebuild::drop_stale_views(&store)?;
         let progress = tail::check::progress(&store, &partitions)?;
+        let end = |partition| if partitions.has(partition) { source.end_now(partition) } else { Ok(0) };
+        let durable_at_open = (0..source.partitions()).map(end).collect::<Result<_, _>>()?;
         let shared = Arc::new(Shared {
+            durable_at_open,
             store,
             source,
             partitions,

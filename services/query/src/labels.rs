@@ -86,7 +86,7 @@ async fn read<T: Transport>(
     let at_least: Vec<String> = Some(at.position.clone()).filter(|position| !position.is_empty()).into_iter().collect();
     for _ in 0..PAGES_MAX {
         let (council, at_least) = (at.council.clone(), at_least.clone());
-        let question = GetCatalogueRequest { council, kind: kind.into(), page_size: PAGE, page_token, at_least, ..Default::default() };
+        let question = GetCatalogueRequest { council, kind: kind.into(), page_size: PAGE, page_token, at_least };
         let call = |mut projection: Client<T>, question| async move {
             projection.get_catalogue(deadline.request(internal::GetCatalogueRequest { request: Some(question) })).await
         };

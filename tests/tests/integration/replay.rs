@@ -141,10 +141,13 @@ async fn an_altered_cell_of_the_cube_is_named_by_both_counts() {
     assert!(told.contains("second count of quantity, entries by service, measure, month"), "{told}");
 }
 
+/// What is done to a row.
+type Change = fn(&mut Vec<u8>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_were_changed_or_are_withheld_are_named() {
     let events = history(600);
-    let cases: [(&str, fn(&mut Vec<u8>)); 3] =
+    let cases: [(&str, Change); 3] =
         [("a bit of the record", |row| *row.last_mut().unwrap() ^= 1), ("its contents", |row| row.truncate(8)), ("its book time", |row| row[7] ^= 1)];
     for (what, change) in cases {
         let data_dir = tempfile::tempdir().unwrap();

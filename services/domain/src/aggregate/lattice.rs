@@ -552,7 +552,7 @@ impl<'a, 'q, R: Rows> Making<'a, 'q, R> {
 
     /// Units in order, and where each number stands among them.
     fn period_nodes(&self) -> (Vec<PeriodNode>, FxHashMap<u32, u32>) {
-        let ordered: BTreeMap<(Date, u8, bool), ((Period, bool), u32)> =
+        let ordered: BTreeMap<_, _> =
             self.periods.iter().map(|(node, number)| ((node.0.span().start, u8::MAX - node.0.grain as u8, node.1), (*node, *number))).collect();
         let places: FxHashMap<(Period, bool), u32> = ordered.values().zip(0u32..).map(|((node, _), place)| (*node, place)).collect();
         let parent = |(period, is_rest): (Period, bool)| {

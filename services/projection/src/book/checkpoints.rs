@@ -11,6 +11,9 @@ use tandem_book::checkpoint::Checkpoint;
 use tandem_book::note::{Note, Signature};
 use tandem_book::tree::Hash;
 
+/// What a checkpoint is of.
+type SizeAndRoot = (u64, Hash);
+
 /// The store in a local directory.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoints {
@@ -71,7 +74,7 @@ impl Checkpoints {
         Ok(lock)
     }
 
-    fn read_note(&self, council: &str) -> Result<Option<(Note, (u64, Hash))>, Refused> {
+    fn read_note(&self, council: &str) -> Result<Option<(Note, SizeAndRoot)>, Refused> {
         let Some(bytes) = self.read(council)? else { return Ok(None) };
         let foreign = |error: tandem_book::Error| Refused::Foreign { path: self.path(council), why: error.to_string() };
         let note = Note::parse(&bytes).map_err(foreign)?;

@@ -70,6 +70,7 @@ impl ProjectionServer {
         let deadline = Deadline::of(metadata);
         serving(self.shared())?;
         about.councils.iter().try_for_each(|council| self.shared().partitions.require(council))?;
+        wait::until_caught_up(self.shared(), deadline).await?;
         wait::until_reflected(self.shared(), about.at_least, about.councils, deadline).await?;
         self.read(deadline, move |snapshot, shared| read(snapshot, shared, deadline)).await
     }

@@ -146,7 +146,11 @@ pub(super) fn watch_partitions(server: ProjectionServer, slot: OwnedSemaphorePer
 
 async fn send_partitions(server: &ProjectionServer, sender: &Sender<Result<WatchPartitionsResponse, Status>>) -> Result<(), Failure> {
     let shared = server.shared();
+    // One that catches up holds nothing yet that it would answer from.
     let held = |progress: &Progress| -> Vec<HeldPartition> {
+        if shared.missed_frames(progress) > 0 {
+            return Vec::new();
+        }
         let one = |partition: u32| {
             let (next_offset, next_index) = progress.cursors[partition as usize];
             HeldPartition { partition, next_offset, next_index }

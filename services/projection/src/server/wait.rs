@@ -5,6 +5,7 @@ use super::{RETRY_AFTER, serving};
 use crate::progress::{Health, Progress};
 use crate::projection::Shared;
 use std::sync::Arc;
+use std::time::Duration;
 use tandem_domain::position::Position;
 use tandem_wire::status::Failure;
 
@@ -28,6 +29,27 @@ pub(super) async fn until_reflected(shared: &Arc<Shared>, tokens: &[String], cou
         Some(Ok(_)) => serving(shared),
         Some(Err(_)) => unreachable!("the sender lives as long as the projection"),
         None => Err(how_far(&shared.progress.borrow(), &positions, councils)),
+    }
+}
+
+/// A call waits so long for what the projection missed, if its deadline is not before; then it is told to ask again.
+const CATCH_UP_MAX: Duration = Duration::from_secs(10);
+
+/// Returns once all that was durable when the projection was opened is folded. Mostly that is so at once.
+pub(super) async fn until_caught_up(shared: &Arc<Shared>, deadline: Deadline) -> Result<(), Failure> {
+    let is_caught_up = |progress: &Progress| shared.missed_frames(progress) == 0;
+    if is_caught_up(&shared.progress.borrow()) {
+        return Ok(());
+    }
+    let mut progress = shared.progress.subscribe();
+    let caught_up = progress.wait_for(|progress| progress.health != Health::Serving || is_caught_up(progress));
+    match deadline.timeout(tokio::time::timeout(CATCH_UP_MAX, caught_up)).await {
+        Some(Ok(Ok(_))) => serving(shared),
+        Some(Ok(Err(_))) => unreachable!("the sender lives as long as the projection"),
+        Some(Err(_)) | None => {
+            let why = format!("the projection catches up with the log: {} frames to go", shared.missed_frames(&shared.progress.borrow()));
+            Err(Failure::Unavailable { why, retry_after: RETRY_AFTER })
+        }
     }
 }
 

@@ -60,6 +60,7 @@ impl Store {
         let mut reads = ReadOptions::default();
         reads.set_verify_checksums(true);
         let mut store = Self { db, path: path.into(), commits: Mutex::new(0), reads };
+        store.check_files()?;
         store.commits = Mutex::new(store.check_stamps()?);
         Ok(store)
     }
@@ -72,6 +73,17 @@ impl Store {
     /// Its directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// RocksDB looks for its files when it opens them to write, but not when it only reads.
+    fn check_files(&self) -> Result<(), Error> {
+        for file in self.db.live_files()? {
+            let name = file.name.trim_start_matches('/');
+            if !self.path.join(name).exists() {
+                return Err(Error::Damaged { path: self.path.clone(), why: format!("its file {name} is missing, and so it cannot be opened") });
+            }
+        }
+        Ok(())
     }
 
     /// Every commit stamps the column families, so a lost file of one of them shows, even where RocksDB itself has not noticed.

@@ -136,10 +136,13 @@ fn standing(gifts: &[(&Gift, i128)]) -> Standing {
     standing
 }
 
+/// Gifts, each counted or taken back.
+type Signed<'a> = Vec<(&'a Gift, i128)>;
+
 fn recount(events: &[Event], now: usize, then: Option<usize>, days: [Date; 2]) -> BTreeMap<Key, (Standing, Standing)> {
     let counted = live(events, now);
     let before = then.map(|then| live(events, then)).unwrap_or_default();
-    let mut cells: BTreeMap<Key, (Vec<(&Gift, i128)>, Vec<(&Gift, i128)>)> = BTreeMap::new();
+    let mut cells: BTreeMap<Key, (Signed<'_>, Signed<'_>)> = BTreeMap::new();
     for gift in counted.values() {
         for (key, end) in keys(gift, days[0]) {
             let cell = cells.entry(key).or_default();
