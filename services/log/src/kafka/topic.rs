@@ -173,14 +173,15 @@ impl<'a> Topic<'a> {
             let found = spread.replicas;
             return Err(self.refuse(format!("has {found} replicas, not {replication_factor}: reassign its partitions, or ask for {found}")));
         }
-        let resources =
-            block_on(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &self.admin_options())).map_err(self.failed("look at"))?;
-        let settings = match resources.into_iter().next() {
-            Some(Ok(settings)) => settings,
-            Some(Err(code)) => return Err(self.refuse(format!("does not show its settings: {code}"))),
-            None => return Err(self.refuse("does not show its settings".into())),
+        let deadline = Instant::now() + self.options.request_timeout;
+        let wrong = loop {
+            let wrong = wrong_settings(&self.settings()?, *min_insync_replicas);
+            // A broker that has just come back may not know all of a topic's settings yet.
+            if wrong.iter().all(|(_, found, _)| found != NOTHING) || Instant::now() > deadline {
+                break wrong;
+            }
+            std::thread::sleep(LOOK_EVERY);
         };
-        let wrong = wrong_settings(&settings, *min_insync_replicas);
         if wrong.is_empty() {
             return Ok(());
         }
@@ -190,6 +191,16 @@ impl<'a> Topic<'a> {
         Err(self.refuse(format!(
             "has {found}, with which events could be lost or dated wrongly: kafka-configs.sh --bootstrap-server {bootstrap} --alter --topic {topic} --add-config {set}"
         )))
+    }
+
+    fn settings(&self) -> Result<ConfigResource, Error> {
+        let asked = [ResourceSpecifier::Topic(&self.options.topic)];
+        let resources = block_on(self.admin.describe_configs(&asked, &self.admin_options())).map_err(self.failed("look at"))?;
+        match resources.into_iter().next() {
+            Some(Ok(settings)) => Ok(settings),
+            Some(Err(code)) => Err(self.refuse(format!("does not show its settings: {code}"))),
+            None => Err(self.refuse("does not show its settings".into())),
+        }
     }
 
     /// Writes what each partition of a new topic begins with.
@@ -276,9 +287,12 @@ impl<'a> Topic<'a> {
     }
 }
 
+/// The value of a setting that the brokers do not show.
+const NOTHING: &str = "nothing";
+
 /// Settings that are not as they have to be: name, what it is, what it should be.
 fn wrong_settings(found: &ConfigResource, min_insync_replicas: u16) -> Vec<(&'static str, String, String)> {
-    let value = |key: &str| found.get(key).and_then(|entry| entry.value.clone()).unwrap_or_else(|| "nothing".into());
+    let value = |key: &str| found.get(key).and_then(|entry| entry.value.clone()).unwrap_or_else(|| NOTHING.into());
     let mut wrong = Vec::new();
     for (key, needed) in SETTINGS {
         if value(key) != needed {
@@ -286,7 +300,7 @@ fn wrong_settings(found: &ConfigResource, min_insync_replicas: u16) -> Vec<(&'st
         }
     }
     for (key, least) in [("min.insync.replicas", u32::from(min_insync_replicas)), ("max.message.bytes", MESSAGE_BYTES_MAX)] {
-        if value(key).parse::<u32>().is_ok_and(|found| found < least) {
+        if !value(key).parse::<u32>().is_ok_and(|found| found >= least) {
             wrong.push((key, value(key), least.to_string()));
         }
     }
