@@ -106,8 +106,7 @@ impl Projection {
     /// So they do, after waiting for a while, until what was durable in the log is folded: no answer is from less than was acknowledged before.
     ///
     /// Refuses partitions that the log does not have, and a directory that another process uses, that is damaged, of an unknown format, or made
-    /// from another log. Blocks for as long
-    /// as RocksDB needs to recover.
+    /// from another log. Blocks for as long as RocksDB needs to recover.
     pub fn open<L: EventLog>(path: &Path, log: Arc<L>, options: Options) -> Result<Self, Error> {
         let source: Box<dyn Source> = Box::new(log);
         let partitions = Partitions::new(options.partitions.as_ref(), source.partitions())?;

@@ -44,7 +44,8 @@ pub(super) const GROUPS: [Group; 10] = [
     Group::Statements,
 ];
 
-/// One write buffer. Twice this was no faster: a larger skip list misses the processor's caches, and a smaller one is flushed and compacted more.
+/// One write buffer. A larger skip list misses the processor's caches, a smaller one is flushed and compacted more: what was tried is in
+/// tests/bench/RESULTS.md.
 const BUFFER_BYTES: usize = 32 << 20;
 /// The archive's: its keys ascend, so that a skip list finds its end at once. All column families are flushed together, when the first of
 /// them is full, and its rows are several times as long as the others'.
